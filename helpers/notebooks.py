@@ -1,0 +1,77 @@
+"""Use what the notebooks define: in tests, in benchmarks, in a student's own script."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+
+from helpers.experiments import read_weights
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOK_OF = {
+    "fc_vanilla": "autoencoders_fc",
+    "fc_vae": "autoencoders_fc",
+    "conv_vanilla": "autoencoders_conv",
+    "conv_denoising": "autoencoders_conv",
+    "conv_occlusion": "autoencoders_conv",
+    "conv_vae": "autoencoders_conv",
+    "cvae": "cvae_mnist",
+}
+
+
+def definitions(notebook):
+    """Run the cells of a notebook that are tagged "definitions", and no others.
+
+    Parameters
+    ----------
+    notebook : str, its file's name in the repository, without ".ipynb"
+
+    Returns
+    -------
+    module with all names that those cells define
+
+    Raises
+    ------
+    FileNotFoundError : if there is no such notebook.
+    """
+    path = ROOT / f"{notebook}.ipynb"
+    if not path.exists():
+        names = ", ".join(sorted(p.stem for p in ROOT.glob("*.ipynb")))
+        raise FileNotFoundError(f"no notebook {path.name}; there are: {names}")
+    module = ModuleType(notebook)
+    for i, cell in enumerate(nbformat.read(path, as_version=4).cells):
+        if "definitions" in cell.metadata.get("tags", []):
+            exec(compile(cell.source, f"{path.name}, cell {i + 1}", "exec"), module.__dict__)
+    return module
+
+
+def load_experiment(name, output_dir=ROOT / "output"):
+    """A trained model: its class from the notebook, its weights from output/<name>/.
+
+    Parameters
+    ----------
+    name : str, one of `NOTEBOOK_OF`
+    output_dir : path; output/standin holds the models that were trained on stand-in data
+
+    Returns
+    -------
+    nn.Module on the CPU, in eval mode
+
+    Raises
+    ------
+    ValueError : if the name is unknown, or the weights are damaged.
+    FileNotFoundError : if there are no weights yet.
+
+    Examples
+    --------
+    >>> vae = load_experiment("conv_vae")
+    >>> vae.decode(torch.randn(16, vae.latent_dim)).shape
+    torch.Size([16, 3, 64, 64])
+    """
+    if name not in NOTEBOOK_OF:
+        raise ValueError(f"no experiment {name!r}; choose one of {', '.join(NOTEBOOK_OF)}")
+    tensors, metadata = read_weights(Path(output_dir) / name / "model.safetensors")
+    model = getattr(definitions(NOTEBOOK_OF[name]), metadata["class"])(**metadata["settings"]["model"])
+    model.load_state_dict(tensors)
+    return model.eval()

@@ -1,0 +1,122 @@
+"""Every figure's look, in one place."""
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+
+from helpers.files import replacing
+
+DPI = 150
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+STYLE = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.dpi": 80,
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+    "axes.prop_cycle": plt.cycler(color=COLOURS),
+}
+
+
+def image_grid(rows, title, row_labels=None, column_labels=None, notes=None, cell=0.9):
+    """A grid of images, labelled.
+
+    Parameters
+    ----------
+    rows : sequence of float tensors (n, C, H, W) in [0, 1], one a row of the grid
+    title : str, says what is compared
+    row_labels, column_labels : sequences of str, or None
+    notes : sequence of sequences of str, the words under each image, or None
+    cell : float, an image's side in inches
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    columns = max(len(row) for row in rows)
+    left = 0.16 + 0.075 * max(map(_longest_line, row_labels)) if row_labels else 0.1
+    note = 0.17 if notes else 0.0
+    head = 0.36 + 0.16 * title.count("\n")
+    top = 0.05 + (0.19 * (1 + max(c.count("\n") for c in column_labels)) if column_labels else 0)
+    width = left + columns * (cell + 0.05) + 0.1
+    height = head + top + len(rows) * (cell + 0.05 + note) + 0.05
+    with plt.rc_context(STYLE):
+        fig = plt.figure(figsize=(width, height))
+        fig.text(0.5, 1 - 0.08 / height, title, ha="center", va="top", fontsize=10, weight="bold")
+        for r, images in enumerate(rows):
+            y = height - head - top - (r + 1) * (cell + 0.05 + note) + note + 0.05
+            for c, image in enumerate(images):
+                x = left + c * (cell + 0.05)
+                ax = fig.add_axes((x / width, y / height, cell / width, cell / height))
+                show_image(ax, image)
+                if notes:
+                    ax.text(0.5, -0.03, notes[r][c], transform=ax.transAxes, ha="center", va="top",
+                            fontsize=7)  # fmt: skip
+                if column_labels and r == 0:
+                    ax.set_title(column_labels[c], fontsize=8, pad=3)
+            if row_labels:
+                fig.text((left - 0.08) / width, (y + cell / 2) / height, row_labels[r],
+                         ha="right", va="center", fontsize=8.5)  # fmt: skip
+    return fig
+
+
+def show_image(ax, image):
+    """Draw a float tensor (C, H, W) in [0, 1] on `ax`, without axes; C is 1 or 3."""
+    pixels = image.detach().float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    ax.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="lanczos")
+    ax.set_axis_off()
+
+
+def curves(histories, title, ylabel="loss", columns=("train_loss", "val_loss"), log=True, line=None):
+    """Learning curves of one or several trainings.
+
+    Parameters
+    ----------
+    histories : dict of name -> DataFrame as `fit` returns it
+    title, ylabel : str
+    columns : which of a history's columns to draw; the first solid, the next dashed
+    log : bool, a logarithmic scale for the loss
+    line : (name, value) of a level to compare with, or None
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    with plt.rc_context(STYLE):
+        fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
+        for colour, (name, history) in zip(COLOURS, histories.items(), strict=False):
+            for column, style in zip(columns, ("-", "--", ":"), strict=False):
+                label = f"{name}: {column.replace('_', ' ').replace('val', 'held-out')}".lstrip(": ")
+                ax.plot(history["epoch"], history[column], style, color=colour, label=label)
+        if line is not None:
+            ax.axhline(line[1], color="black", linestyle="-.", linewidth=1, label=line[0])
+        if log:
+            ax.set_yscale("log")
+        ax.set(title=title, xlabel="epoch", ylabel=ylabel)
+        ax.legend(fontsize=8)
+    return fig
+
+
+def save(fig, path):
+    """Write a figure as a PNG of 150 dpi and at most 256 colours, and show it.
+
+    The palette keeps a page of faces under 500 kB with no difference that one can see.
+    """
+    buffer = io.BytesIO()
+    fig.savefig(buffer, dpi=DPI, format="png", metadata={"Software": None})
+    image = Image.open(buffer).convert("RGB").quantize(256, kmeans=2)
+    with replacing(path) as part:
+        image.save(part, optimize=True)
+    plt.show()
+    plt.close(fig)
+
+
+def _longest_line(text):
+    return max(len(line) for line in text.split("\n"))

@@ -1,0 +1,112 @@
+"""Working with codes, on codes whose answers are known; and PCA, the yardstick."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Normal
+
+from helpers.latent import apply_in_batches, attribute_vector, interpolate, nearest
+from helpers.pca import fit_pca
+from helpers.training import to_unit
+
+
+class Pixels(nn.Module):
+    """Its code is the image."""
+
+    def __init__(self):
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(2.0))
+
+    def encode(self, x):
+        return x.flatten(1) * self.factor
+
+    def forward(self, x):
+        return Normal(self.encode(x), 1.0)
+
+
+@pytest.fixture
+def codes():
+    return torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
+
+
+def test_batches_give_what_the_whole_gives():
+    images = torch.randint(0, 256, (23, 3, 4, 4), dtype=torch.uint8)
+    model = Pixels()
+    whole = model.encode(to_unit(images)).detach()
+    assert torch.equal(apply_in_batches(model.encode, images, batch_size=5), whole)
+    assert torch.equal(apply_in_batches(model.encode, to_unit(images), batch_size=23), whole)
+    means = apply_in_batches(model, images)  # of the distribution that forward returns
+    assert torch.equal(means, whole) and not means.requires_grad
+
+
+def test_an_attribute_vector_is_the_difference_of_two_means(codes):
+    present = np.arange(50) < 20
+    absent = np.arange(50) >= 35  # the others are left out
+    step = torch.arange(8.0)
+    codes[:20] = codes[35:].mean(0) + step
+    assert torch.allclose(attribute_vector(codes, present, absent), step, atol=1e-5)
+    assert torch.allclose(attribute_vector(codes, absent, present), -step, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("present", "message"),
+    [
+        (np.zeros(50, bool), "present chooses none of the 50 codes"),
+        (np.ones(49, bool), "present must be a bool array of length 50"),
+        (np.ones(50), "present must be a bool array of length 50, got torch.float64"),
+    ],
+)
+def test_a_bad_mask_is_refused(codes, present, message):
+    with pytest.raises(ValueError, match=message):
+        attribute_vector(codes, present, np.ones(50, bool))
+
+
+def test_interpolation_is_a_straight_line_with_its_ends(codes):
+    line = interpolate(codes[0], codes[1], 5)
+    assert torch.equal(line[0], codes[0]) and torch.allclose(line[-1], codes[1])
+    assert torch.allclose(line[2], (codes[0] + codes[1]) / 2)
+    assert torch.allclose(line.diff(dim=0), ((codes[1] - codes[0]) / 4).expand(4, 8), atol=1e-6)
+
+
+def test_interpolation_needs_two_steps(codes):
+    with pytest.raises(ValueError, match="steps must be at least 2, got 1"):
+        interpolate(codes[0], codes[1], 1)
+
+
+def test_the_nearest_are_sorted_by_distance(codes):
+    queries = codes[[7, 3]] + 1e-4
+    found = nearest(codes, queries, 10)
+    distances = torch.cdist(queries, codes)
+    assert found.shape == (2, 10) and list(found[:, 0]) == [7, 3]
+    assert np.array_equal(found, distances.argsort(1)[:, :10].numpy())
+
+
+def test_the_nearest_images_are_compared_pixel_by_pixel():
+    images = torch.rand(9, 3, 4, 4)
+    assert list(nearest(images, images, 1)[:, 0]) == list(range(9))
+
+
+def test_pca_has_seen_the_mirrored_faces_too():
+    """The mean of faces and their mirror images is symmetric, and each component is or is anti."""
+    images = torch.randint(0, 256, (30, 3, 6, 6), dtype=torch.uint8)
+    pca = fit_pca(images, 10)
+    mean = pca.mean_.reshape(3, 6, 6)
+    assert np.allclose(mean, mean[:, :, ::-1], atol=1e-6)
+    for component in pca.components_.reshape(10, 3, 6, 6):
+        cosine = (component * component[:, :, ::-1]).sum()
+        assert abs(cosine) == pytest.approx(1, abs=1e-2)
+
+
+def test_pca_with_all_components_gives_the_images_back():
+    images = torch.randint(0, 256, (40, 3, 4, 4), dtype=torch.uint8)
+    pca = fit_pca(images, 48)
+    vectors = to_unit(images).flatten(1).numpy()
+    assert np.allclose(pca.inverse_transform(pca.transform(vectors)), vectors, atol=1e-4)
+
+
+@pytest.mark.parametrize("components", [0, 49])
+def test_too_many_components_are_refused(components):
+    images = torch.zeros(40, 3, 4, 4, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="components must be from 1 to 48"):
+        fit_pca(images, components)

@@ -1,0 +1,131 @@
+"""The split by person and the measures, against closed forms and scikit-image."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from helpers.metrics import (
+    psnr,
+    reconstruction_scores,
+    split_by_person,
+    squared_error,
+    ssim,
+    with_interval,
+)
+
+
+@pytest.fixture(scope="module")
+def attrs():
+    """1,000 people with one to five photos each."""
+    photos = [(f"Person {i}", k + 1) for i in range(1000) for k in range(1 + i % 5)]
+    index = pd.MultiIndex.from_tuples(photos, names=["person", "imagenum"])
+    return pd.DataFrame({"Smiling": 0.0}, index=index)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(6, 3, 16, 16, generator=generator)
+    recon = images + 0.1 * torch.randn(images.shape, generator=generator)
+    return recon, images
+
+
+def test_nobody_is_in_two_parts(attrs):
+    people = attrs.index.get_level_values("person")
+    parts = [set(people[rows]) for rows in split_by_person(attrs)]
+    assert [len(part) for part in parts] == [800, 100, 100]
+    assert len(set.union(*parts)) == 1000
+
+
+def test_every_photo_is_in_one_part_in_order(attrs):
+    parts = split_by_person(attrs)
+    assert sorted(np.concatenate(parts)) == list(range(len(attrs)))
+    assert all((np.diff(rows) > 0).all() for rows in parts)
+
+
+def test_the_split_depends_on_the_seed_alone(attrs):
+    first, again, other = (split_by_person(attrs, seed) for seed in (42, 42, 43))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[2], other[2])
+
+
+def test_a_split_of_two_people_is_refused(attrs):
+    with pytest.raises(ValueError, match="at least 3 people, got 2"):
+        split_by_person(attrs.iloc[:3])
+
+
+def test_squared_error_clips_the_reconstruction():
+    images = torch.full((2, 1, 4, 4), 0.5)
+    recon = torch.stack([torch.full((1, 4, 4), 0.7), torch.full((1, 4, 4), 9.0)])
+    assert squared_error(recon, images) == pytest.approx([0.04, 0.25])
+
+
+def test_psnr_is_scikit_images(pair):
+    recon, images = pair
+    expected = [
+        peak_signal_noise_ratio(a.numpy(), b.clamp(0, 1).numpy(), data_range=1)
+        for a, b in zip(images, recon, strict=True)
+    ]
+    assert psnr(recon, images) == pytest.approx(expected, rel=1e-5)
+
+
+def test_ssim_is_scikit_images(pair):
+    recon, images = pair
+    expected = structural_similarity(
+        images[0].permute(1, 2, 0).numpy(),
+        recon[0].clamp(0, 1).permute(1, 2, 0).numpy(),
+        channel_axis=2,
+        data_range=1,
+    )
+    assert ssim(recon, images)[0] == pytest.approx(expected, rel=1e-5)
+    assert ssim(images, images) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_images_that_do_not_fit_are_refused(pair, count):
+    recon, images = pair
+    with pytest.raises(ValueError, match="one shape and at least one image"):
+        squared_error(recon[:count], images[:0] if count == 0 else images)
+
+
+def test_the_interval_has_the_width_of_the_normal_theory():
+    values = np.random.default_rng(0).normal(3, 2, 2000)
+    result = with_interval(values)
+    half = 1.96 * values.std() / np.sqrt(2000)
+    assert result["value"] == pytest.approx(values.mean())
+    assert result["n"] == 2000
+    assert result["low"] == pytest.approx(values.mean() - half, abs=0.15 * half)
+    assert result["high"] == pytest.approx(values.mean() + half, abs=0.15 * half)
+
+
+def test_whole_people_are_drawn():
+    """Ten equal photos of each person say no more than one: the width is that of 100 values."""
+    one_each = np.random.default_rng(1).normal(0, 1, 100)
+    ten_each, people = np.repeat(one_each, 10), np.repeat(np.arange(100), 10)
+    alone, grouped, pretended = (
+        r["high"] - r["low"]
+        for r in (with_interval(one_each), with_interval(ten_each, people), with_interval(ten_each))
+    )
+    assert grouped == pytest.approx(alone, rel=1e-6)
+    assert pretended < 0.5 * grouped
+
+
+def test_the_interval_covers_the_truth_about_95_times_in_100():
+    rng = np.random.default_rng(2)
+    people = np.repeat(np.arange(40), 3)
+    covered = 0
+    for _ in range(200):
+        values = np.repeat(rng.normal(0, 1, 40), 3) + rng.normal(0, 0.3, 120)
+        result = with_interval(values, people)
+        covered += result["low"] <= 0 <= result["high"]
+    assert 178 <= covered <= 199
+
+
+def test_the_scores_of_a_reconstruction(pair):
+    recon, images = pair
+    scores = reconstruction_scores(recon, images, people=list("aabbcc"))
+    assert list(scores) == ["test_mse", "test_psnr", "test_ssim"]
+    assert scores["test_mse"]["value"] == pytest.approx(squared_error(recon, images).mean())
+    assert all(s["low"] <= s["value"] <= s["high"] and s["n"] == 6 for s in scores.values())

@@ -1,0 +1,106 @@
+"""The README: its links and pictures are there, its numbers are the notebooks'."""
+
+import json
+import re
+
+import pytest
+
+from helpers.readme import BEGIN, END, ROOT, render, update
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROSE = re.sub(r"^```.*?^```", "", README, flags=re.DOTALL | re.MULTILINE)
+LINKS = re.findall(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", PROSE)
+FIGURES = """
+fc_vanilla/fc_example_0 fc_vanilla/fc_example_1 fc_vanilla/to_smile_fc fc_vanilla/sample_fc
+fc_vanilla/neighbours_fc fc_vanilla/interpolation_fc
+fc_vae/fc_vae_example_0 fc_vae/fc_vae_example_1 fc_vae/sample_fc_vae
+conv_vanilla/conv_example_0 conv_vanilla/conv_example_1 conv_vanilla/to_smile_conv
+conv_vanilla/attributes_conv
+conv_denoising/conv_denoising_0 conv_denoising/conv_denoising_1 conv_denoising/conv_denoising_2
+conv_occlusion/conv_occlusion_0 conv_occlusion/conv_occlusion_1 conv_occlusion/conv_occlusion_2
+conv_vae/conv_vae_example_0 conv_vae/conv_vae_example_1 conv_vae/sample_conv_vae
+conv_vae/interpolation_conv_vae
+cvae/cvae_all_digits cvae/cvae_fives cvae/cvae_sevens cvae/cvae_reconstruction
+cvae/cvae_style_transfer cvae/cvae_latent
+""".split()
+
+
+def anchor(heading):
+    """The anchor that GitHub gives to a heading."""
+    kept = re.sub(r"[^\w\- ]", "", heading.strip().lower().replace("`", ""))
+    return kept.replace(" ", "-")
+
+
+@pytest.mark.parametrize("target", sorted({target for _, _, target in LINKS}))
+def test_a_link_leads_somewhere(target):
+    if target.startswith("https://"):
+        return
+    path, _, fragment = target.partition("#")
+    file = ROOT / path if path else ROOT / "README.md"
+    assert file.exists(), f"{path} is linked and is not there"
+    if fragment:
+        headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        assert fragment in map(anchor, headings)
+
+
+def test_every_picture_says_what_is_seen():
+    pictures = [(alt, target) for bang, alt, target in LINKS if bang]
+    assert pictures
+    assert not [target for alt, target in pictures if len(alt) < 15]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_figure_of_the_mission_is_published(figure):
+    assert (ROOT / "output" / f"{figure}.png").exists()
+
+
+def test_the_results_are_those_of_the_notebooks():
+    shown = README.split(BEGIN)[1].split(END)[0].strip()
+    assert shown == render(ROOT / "output"), "the README is out of date: make readme"
+
+
+def write_metrics(folder, **metrics):
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+
+
+def interval(value):
+    return {"value": value, "low": value - 0.5, "high": value + 0.5, "n": 9}
+
+
+def test_each_kind_of_metric_gets_its_place(tmp_path):
+    write_metrics(
+        tmp_path / "conv_vanilla", test_mse=interval(1.5), units=7, pca_128={"test_mse": 2.25}
+    )
+    write_metrics(
+        tmp_path / "conv_denoising", psnr_1={"skips": 30.0, "PCA": 20.0}, psnr_2={"PCA": 10.0}
+    )
+    lines = render(tmp_path).splitlines()
+    assert "| this model | 1.5 (1 to 2) | 7 |" in lines
+    assert "| PCA, 128 numbers | 2.25 |  |" in lines
+    assert "| model | psnr 1 | psnr 2 |" in lines
+    assert "| PCA | 20 | 10 |" in lines
+    assert "| skips | 30 |  |" in lines
+
+
+def test_update_writes_between_the_markers_and_nowhere_else(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+    assert update(readme, tmp_path)
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
+    assert not update(readme, tmp_path)
+
+
+def test_update_refuses_a_readme_without_markers(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("nothing here\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="must have the lines"):
+        update(readme, tmp_path)
+
+
+def test_damaged_metrics_are_named(tmp_path):
+    (tmp_path / "cvae").mkdir()
+    (tmp_path / "cvae" / "metrics.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"metrics\.json is damaged"):
+        render(tmp_path)
