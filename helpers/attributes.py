@@ -1,6 +1,7 @@
 """The attribute table of LFW: 73 scores a photo, by the classifiers of Kumar et al. (ICCV 2009)."""
 
 import math
+import re
 import unicodedata
 
 import numpy as np
@@ -45,42 +46,19 @@ def read_attributes(path):
     """
     try:
         with open(path, encoding="utf-8-sig") as file:
-            lines = file.read().split("\n")
+            lines = enumerate(file, start=1)
+            rows = dict(_rows(path, _header(path, lines), lines))
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no attribute table: it is no text in UTF-8") from error
-    columns, header = _header(path, lines)
-    scores, line_of = [], {}
-    for number, line in enumerate(lines[header:], start=header + 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        where = f"{path}, line {number}:"
-        cells = line.split("\t")
-        if len(cells) != len(columns):
-            raise ValueError(f"{where} {len(cells)} columns, expected {len(columns)}. {AGAIN}")
-        row = dict(zip(columns, cells, strict=True))
-        person = unicodedata.normalize("NFC", row["person"].strip())
-        if not person or not row["imagenum"].strip().isdecimal():
-            raise ValueError(
-                f"{where} expected a person and an image number, "
-                f"got {row['person']!r} and {row['imagenum']!r}. {AGAIN}"
-            )
-        photo = person, int(row["imagenum"])
-        if photo in line_of:
-            raise ValueError(f"{where} {photo} is in line {line_of[photo]} too. Delete one line.")
-        line_of[photo] = number
-        scores.append([_number(row[name]) for name in ATTRIBUTES])
-        if not np.isfinite(scores[-1]).all():
-            name = ATTRIBUTES[np.isfinite(scores[-1]).argmin()]
-            raise ValueError(f"{where} {name} must be a finite number, got {row[name]!r}. {AGAIN}")
-    if not scores:
+    if not rows:
         raise ValueError(f"{path} has a header but no rows. {AGAIN}")
-    index = pd.MultiIndex.from_tuples(line_of, names=["person", "imagenum"])
-    return pd.DataFrame(np.float32(scores), index=index, columns=list(ATTRIBUTES))
+    index = pd.MultiIndex.from_tuples(rows, names=["person", "imagenum"])
+    return pd.DataFrame(np.stack(list(rows.values())), index=index, columns=list(ATTRIBUTES))
 
 
 def _header(path, lines):
-    """The names of the columns, and the number of the line that has them."""
-    for number, line in enumerate(lines[:100], start=1):
+    """The names of the columns."""
+    for number, line in lines:
         columns = line.lstrip("#").strip().split("\t")
         if "person" not in columns or "imagenum" not in columns:
             continue
@@ -89,8 +67,37 @@ def _header(path, lines):
             raise ValueError(f"{path}, line {number}: no column named {missing[:5]}. {AGAIN}")
         if len(set(columns)) < len(columns):
             raise ValueError(f"{path}, line {number}: two columns have the same name. {AGAIN}")
-        return columns, number
+        return columns
     raise ValueError(f"{path} is no attribute table: no line names person and imagenum. {AGAIN}")
+
+
+def _rows(path, columns, lines):
+    """The photo and its scores, line by line."""
+    line_of = {}
+    for number, line in lines:
+        if not line.strip() or line.startswith("#"):
+            continue
+        where = f"{path}, line {number}:"
+        cells = line.strip("\n").split("\t")
+        if len(cells) != len(columns):
+            raise ValueError(f"{where} {len(cells)} columns, expected {len(columns)}. {AGAIN}")
+        row = dict(zip(columns, cells, strict=True))
+        person = unicodedata.normalize("NFC", row["person"].strip())
+        if not person or not re.fullmatch(r" *[0-9]{1,9} *", row["imagenum"]):
+            raise ValueError(
+                f"{where} expected a person and an image number, "
+                f"got {row['person']!r} and {row['imagenum']!r}. {AGAIN}"
+            )
+        photo = person, int(row["imagenum"])
+        if photo in line_of:
+            raise ValueError(f"{where} {photo} is in line {line_of[photo]} too. Delete one line.")
+        line_of[photo] = number
+        scores = np.array([_number(row[name]) for name in ATTRIBUTES])
+        valid = np.abs(scores) < np.finfo(np.float32).max  # not NaN either
+        if not valid.all():
+            name = ATTRIBUTES[valid.argmin()]
+            raise ValueError(f"{where} {name} must be a finite number, got {row[name]!r}. {AGAIN}")
+        yield photo, scores.astype(np.float32)
 
 
 def _number(text):

@@ -23,7 +23,7 @@ def add_noise(images, sigma, generator=None):
     """
     low, high = sigma if isinstance(sigma, tuple) else (sigma, sigma)
     if not 0 <= low <= high:
-        raise ValueError(f"sigma must be a number >= 0 or (low, high) with low <= high, got {sigma}")
+        raise ValueError(f"sigma must be a number >= 0, or (low, high) in order, got {sigma}")
     strength = _uniform(len(images), low, high, images, generator).view(-1, 1, 1, 1)
     noise = torch.randn(images.shape, generator=generator, device=images.device)
     return (images + strength * noise).clamp(0, 1)

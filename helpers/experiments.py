@@ -6,7 +6,6 @@ from io import StringIO
 from pathlib import Path
 
 import pandas as pd
-import torch
 from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file

@@ -1,6 +1,5 @@
 """Use what the notebooks define: in tests, in benchmarks, in a student's own script."""
 
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -72,6 +71,7 @@ def load_experiment(name, output_dir=ROOT / "output"):
     if name not in NOTEBOOK_OF:
         raise ValueError(f"no experiment {name!r}; choose one of {', '.join(NOTEBOOK_OF)}")
     tensors, metadata = read_weights(Path(output_dir) / name / "model.safetensors")
-    model = getattr(definitions(NOTEBOOK_OF[name]), metadata["class"])(**metadata["settings"]["model"])
+    build = getattr(definitions(NOTEBOOK_OF[name]), metadata["class"])
+    model = build(**metadata["settings"]["model"])
     model.load_state_dict(tensors)
     return model.eval()

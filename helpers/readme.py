@@ -52,7 +52,9 @@ def render(output):
             metrics = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{path} is damaged ({error}); run its notebook again") from None
-        parts.append(f"**{title}** ([metrics.json](output/{name}/metrics.json))\n\n{_table(metrics)}")
+        parts.append(
+            f"**{title}** ([metrics.json](output/{name}/metrics.json))\n\n{_table(metrics)}"
+        )
     return "\n\n".join(parts) or "No experiment has been run yet."
 
 

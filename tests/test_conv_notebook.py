@@ -127,9 +127,7 @@ def test_skips_bypass_the_code(notebook, faces):
     assert (other - x).abs().max() < 0.05  # nothing is painted yet: the input is copied
 
 
-@pytest.mark.parametrize(
-    "name", ["conv_vanilla", "conv_denoising", "conv_occlusion", "conv_vae"]
-)
+@pytest.mark.parametrize("name", ["conv_vanilla", "conv_denoising", "conv_occlusion", "conv_vae"])
 def test_published_weights(name):
     model = load_experiment(name)
     assert not model.training

@@ -802,7 +802,7 @@ def test_digits_are_not_taken_from_a_damaged_file(tmp_path, server, monkeypatch)
         fetch_mnist(data_dir=tmp_path)
     (raw / "train-images-idx3-ubyte").unlink()
     (raw / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"\0" * 100)[:-5])
-    with pytest.raises(FileNotFoundError, match="no train-images-idx3-ubyte"):
+    with pytest.raises(ValueError, match="train-images-idx3-ubyte.gz is cut off or damaged"):
         fetch_mnist("mnist", data_dir=tmp_path)
     assert not (raw / "train-images-idx3-ubyte").exists()
 
@@ -875,3 +875,15 @@ def test_real_digits():
     assert mnist.train_labels.dtype == mnist.test_labels.dtype == np.int64
     assert mnist.train_labels[:5].tolist() == [5, 0, 4, 1, 9]
     assert mnist.test_labels[:3].tolist() == [7, 2, 1]
+
+
+@real_mnist
+def test_packed_digits_are_unpacked(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for path in (DATA_DIR / "MNIST/raw").glob("*-ubyte"):
+        (raw / path.name).symlink_to(path)
+    labels = (raw / "t10k-labels-idx1-ubyte").read_bytes()
+    (raw / "t10k-labels-idx1-ubyte").unlink()
+    (raw / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+    assert fetch_mnist("mnist", data_dir=tmp_path).test_labels[:3].tolist() == [7, 2, 1]

@@ -1,0 +1,61 @@
+# make notebooks | test | publish | retrain | readme; README.md says what they do.
+
+PYTHON ?= python3
+NOTEBOOKS := autoencoders_fc autoencoders_conv cvae_mnist
+EXECUTED := output/executed
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+# The kernel is the one of .venv, whatever lies in the user's home, and writes nothing there.
+export JUPYTER_PREFER_ENV_PATH := 1
+export JUPYTER_CONFIG_DIR := $(CURDIR)/.venv/etc/jupyter
+export IPYTHONDIR := $(CURDIR)/.venv/ipython
+export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+unexport JUPYTER_PATH MPLBACKEND PYTHONHOME PYTHONPATH
+
+.PHONY: notebooks retrain publish test readme
+.DELETE_ON_ERROR:
+
+notebooks retrain: $(INSTALLED)
+	@mkdir -p $(EXECUTED)
+	@set -e; for name in $(NOTEBOOKS); do \
+	  echo "$$name.ipynb"; \
+	  $(BIN)/papermill --cwd . $(PARAMETERS) $$name.ipynb $(EXECUTED)/$$name.ipynb; \
+	done
+	@echo "Done: the executed notebooks are in $(EXECUTED)/, the figures in output/."
+
+retrain: PARAMETERS := -p RETRAIN True
+
+# What is committed is a run on the real data; papermill's own metadata are left out.
+publish: $(INSTALLED)
+	$(BIN)/python get_dataset.py --source lfw
+	$(MAKE) notebooks
+	@for name in $(NOTEBOOKS); do echo "$(EXECUTED)/$$name.ipynb"; done | \
+	  xargs $(BIN)/jupyter nbconvert --log-level WARN --to notebook --output-dir . \
+	    --ClearMetadataPreprocessor.enabled=True \
+	    --ClearMetadataPreprocessor.preserve_nb_metadata_mask kernelspec \
+	    --ClearMetadataPreprocessor.preserve_nb_metadata_mask language_info
+	$(MAKE) readme
+
+readme: $(INSTALLED)
+	$(BIN)/python -m helpers.readme
+
+test: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python -m pytest
+
+$(INSTALLED): requirements.txt
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo "There is no $(PYTHON). On Debian: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, this is $$($(PYTHON) --version)." \
+	    "Name another one with: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
+	  echo "$(PYTHON) has no venv. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@mkdir -p .venv/etc/ipython  # a kernel that only this machine talks to needs no warning
+	@echo 'c.IPKernelApp.log_level = "ERROR"' > .venv/etc/ipython/ipython_kernel_config.py
+	@touch $@
