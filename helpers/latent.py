@@ -1,5 +1,6 @@
 """Working with codes: encode, attribute vectors, interpolation, neighbours."""
 
+import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
 from torch.distributions import Distribution
@@ -51,7 +52,7 @@ def attribute_vector(codes, present, absent):
     """
     means = []
     for name, chosen in {"present": present, "absent": absent}.items():
-        chosen = torch.as_tensor(chosen)
+        chosen = torch.tensor(np.asarray(chosen))  # a copy: the array may be read-only
         if chosen.dtype != torch.bool or chosen.shape != codes.shape[:1]:
             raise ValueError(
                 f"{name} must be a bool array of length {len(codes)}, "

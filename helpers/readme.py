@@ -23,6 +23,8 @@ NAMES = {
     "test_ssim": "SSIM",
     "neg_elbo": "-ELBO, nats",
     "kl": "KL, nats",
+    "recon_nats": "reconstruction, nats",
+    "iw_bound": "importance-weighted bound, nats",
     "pca_128": "PCA, 128 numbers",
     "linear_128": "linear autoencoder, 128 numbers",
 }
@@ -59,21 +61,32 @@ def render(output):
 
 
 def _table(metrics):
-    """A row for each model; the first is the experiment's own."""
-    rows = {}
+    """Models against measures, whichever there are more of going down."""
+    models = {}
     for name, value in metrics.items():
-        if _is_number(value):
-            rows.setdefault("this model", {})[name] = value
-        elif value.keys() & metrics.keys():  # a baseline, measured as the model was
-            rows[name] = value
-        else:  # one measure, of several models
-            for model, number in value.items():
-                rows.setdefault(model, {})[name] = number
-    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    lines = [["model", *map(_label, columns)], ["---"] + ["---:"] * len(columns)]
-    for model, row in rows.items():
-        lines.append([_label(model), *(_number(row.get(column)) for column in columns)])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        of_pca = name.removeprefix("pca_")
+        if not _is_number(value):
+            if value.keys() & metrics.keys():  # a baseline, measured as the model was
+                models[name] = value
+            else:  # one measure, of several models
+                for model, number in value.items():
+                    models.setdefault(model, {})[name] = number
+        elif of_pca != name and of_pca in metrics:
+            models.setdefault("PCA", {})[of_pca] = value
+        else:
+            models.setdefault("this model", {})[name] = value
+    measures = list(dict.fromkeys(measure for values in models.values() for measure in values))
+    cells = {
+        (model, m): _number(values.get(m)) for model, values in models.items() for m in measures
+    }
+    if len(measures) > len(models):
+        lines = [["", *map(_label, models)]]
+        lines += [[_label(m), *(cells[model, m] for model in models)] for m in measures]
+    else:
+        lines = [["", *map(_label, measures)]]
+        lines += [[_label(model), *(cells[model, m] for m in measures)] for model in models]
+    lines.insert(1, ["---"] + ["---:"] * (len(lines[0]) - 1))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _is_number(value):

@@ -62,6 +62,13 @@ def test_a_bad_mask_is_refused(codes, present, message):
         attribute_vector(codes, present, np.ones(50, bool))
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_mask_may_be_read_only_as_pandas_gives_it(codes):
+    present = np.arange(50) < 20
+    present.flags.writeable = False
+    assert attribute_vector(codes, present, ~present).shape == (8,)
+
+
 def test_interpolation_is_a_straight_line_with_its_ends(codes):
     line = interpolate(codes[0], codes[1], 5)
     assert torch.equal(line[0], codes[0]) and torch.allclose(line[-1], codes[1])

@@ -55,14 +55,25 @@ def test_each_kind_of_metric_gets_its_place(tmp_path):
         tmp_path / "conv_vanilla", test_mse=interval(1.5), units=7, pca_128={"test_mse": 2.25}
     )
     write_metrics(
-        tmp_path / "conv_denoising", psnr_1={"skips": 30.0, "PCA": 20.0}, psnr_2={"PCA": 10.0}
+        tmp_path / "conv_denoising", psnr_1={"skips": 30.0, "mean": 20.0}, psnr_2={"mean": 10.0}
     )
+    write_metrics(tmp_path / "cvae", kl=2.0, test_mse=1.0, pca_test_mse=4.0, units=3)
     lines = render(tmp_path).splitlines()
-    assert "| this model | 1.5 (1 to 2) | 7 |" in lines
-    assert "| PCA, 128 numbers | 2.25 |  |" in lines
-    assert "| model | psnr 1 | psnr 2 |" in lines
-    assert "| PCA | 20 | 10 |" in lines
-    assert "| skips | 30 |  |" in lines
+    assert [line for line in lines if line.startswith("|")] == [
+        "|  | MSE | units |",
+        "| --- | ---: | ---: |",
+        "| this model | 1.5 (1 to 2) | 7 |",
+        "| PCA, 128 numbers | 2.25 |  |",
+        "|  | psnr 1 | psnr 2 |",
+        "| --- | ---: | ---: |",
+        "| skips | 30 |  |",
+        "| mean | 20 | 10 |",
+        "|  | this model | PCA |",
+        "| --- | ---: | ---: |",
+        "| KL, nats | 2 |  |",
+        "| MSE | 1 | 4 |",
+        "| units | 3 |  |",
+    ]
 
 
 def test_update_writes_between_the_markers_and_nowhere_else(tmp_path):
