@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 from IPython import get_ipython
 from IPython.display import Image as IPythonImage
 from IPython.display import display
@@ -13,6 +14,7 @@ from helpers.files import replacing
 
 DPI = 150
 SHOWN_WIDTH = 800  # pixels, in the notebook
+MAX_BYTES = 480_000
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 STYLE = {
     "figure.facecolor": "white",
@@ -108,15 +110,23 @@ def curves(histories, title, ylabel="loss", columns=("train_loss", "val_loss"), 
 def save(fig, path):
     """Write a figure as a PNG of 150 dpi and at most 256 colours, and show it.
 
-    The palette keeps a page of faces under 500 kB. What a notebook shows, and keeps, is a smaller
-    JPEG of the same picture, so that the notebook stays under 3 MB.
+    The palette keeps a page of faces under 500 kB; it is dithered where there is room for that.
+    What a notebook shows, and keeps, is a smaller JPEG of the same picture, so that the notebook
+    stays under 3 MB.
     """
     buffer = io.BytesIO()
     fig.savefig(buffer, dpi=DPI, format="png")
     plt.close(fig)
     picture = Image.open(buffer).convert("RGB")
+    plain = picture.quantize(256, kmeans=2)
+    palette = np.array(plain.getpalette()).reshape(-1, 3)
+    palette[palette.sum(1).argmax()] = 255  # k-means has made the paper a little grey
+    plain.putpalette(palette.flatten().tolist())
+    dithered = picture.quantize(palette=plain, dither=Image.Dither.FLOYDSTEINBERG)
     with replacing(path) as part:
-        picture.quantize(256, kmeans=2).save(part, optimize=True)
+        dithered.save(part, optimize=True)
+        if part.stat().st_size > MAX_BYTES:
+            plain.save(part, optimize=True)
     if get_ipython() is not None:
         shown = io.BytesIO()
         picture.thumbnail((SHOWN_WIDTH, 10 * SHOWN_WIDTH), Image.Resampling.LANCZOS)
