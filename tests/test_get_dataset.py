@@ -285,8 +285,8 @@ def encoded(mode, format="PNG", **options):
     return file.getvalue()
 
 
-def oriented():
-    image, file = Image.open(io.BytesIO(jpeg(5))), io.BytesIO()
+def oriented(size=(250, 250)):
+    image, file = Image.open(io.BytesIO(jpeg(5, size))), io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6  # shown after a quarter turn clockwise
     image.rotate(90, expand=True).save(file, "PNG", exif=exif)
@@ -307,6 +307,12 @@ def test_photos_of_other_modes_are_converted(tmp_path, capsys, mode):
     right = expected(encoded("L" if grey else "RGB"))
     tolerance = 40 if mode == "P" else 6
     assert np.abs(photos[5].astype(int) - right).mean() < tolerance
+
+
+def test_crop_is_applied_after_turning_the_photo_upright(tmp_path):
+    lay_out(tmp_path, "lfw", {"Ada/Ada_0001.jpg": oriented((300, 200))}, table_text([("Ada", 1)]))
+    photos, _ = fetch_dataset(data_dir=tmp_path, dx=100, dy=20)
+    np.testing.assert_array_equal(photos[0], expected(jpeg(5, (300, 200)), dx=100, dy=20))
 
 
 @pytest.mark.parametrize(
