@@ -1,9 +1,12 @@
 """The split by person, and what the tables are made of."""
 
 import numpy as np
+import torch
 from scipy.stats import bootstrap
 from skimage.metrics import structural_similarity
 from sklearn.model_selection import GroupShuffleSplit
+from torch import nn
+from torchmetrics.image.fid import FrechetInceptionDistance
 
 
 def split_by_person(attrs, seed=42):
@@ -117,3 +120,37 @@ def reconstruction_scores(recon, images, people=None):
     """
     scores = {"test_mse": squared_error, "test_psnr": psnr, "test_ssim": ssim}
     return {name: with_interval(f(recon, images), people) for name, f in scores.items()}
+
+
+def frechet_distance(features_a, features_b):
+    """Frechet distance, squared, between Gaussians fitted to two sets of features.
+
+    |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), as torchmetrics computes it, of whatever
+    network's features (Heusel et al., 2017, arXiv 1706.08500, take the Inception network's). It
+    is 0 for equal means and covariances, and compares only within one network's features.
+
+    Parameters
+    ----------
+    features_a, features_b : float arrays (N, D), with N of at least 2, which may differ
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError : if the shapes are others.
+    """
+    sets = [np.asarray(features, dtype=float) for features in (features_a, features_b)]
+    shapes = [features.shape for features in sets]
+    if any(len(s) != 2 or s[0] < 2 or s[1] != shapes[0][-1] for s in shapes):
+        raise ValueError(
+            "features must be arrays (N, D) of one width D and at least 2 rows, "
+            f"got {shapes[0]} and {shapes[1]}"
+        )
+    as_they_are = nn.Identity()  # where torchmetrics would compute features of images
+    as_they_are.num_features = shapes[0][1]
+    distance = FrechetInceptionDistance(feature=as_they_are)
+    for features, real in zip(sets, (True, False), strict=True):
+        distance.update(torch.from_numpy(features), real=real)
+    return distance.compute().item()

@@ -7,6 +7,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from helpers.metrics import (
+    frechet_distance,
     psnr,
     reconstruction_scores,
     split_by_person,
@@ -129,3 +130,22 @@ def test_the_scores_of_a_reconstruction(pair):
     assert list(scores) == ["test_mse", "test_psnr", "test_ssim"]
     assert scores["test_mse"]["value"] == pytest.approx(squared_error(recon, images).mean())
     assert all(s["low"] <= s["value"] <= s["high"] and s["n"] == 6 for s in scores.values())
+
+
+def test_the_frechet_distance_is_that_of_two_gaussians():
+    """Turned together, axis-aligned Gaussians keep their distance, which has a closed form."""
+    rng = np.random.default_rng(3)
+    turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    draws = rng.normal(size=(500, 4))
+    draws -= draws.mean(0)
+    draws = draws @ np.linalg.inv(np.linalg.cholesky(np.cov(draws.T))).T  # exactly white
+    shift, scale_a, scale_b = [3, 0, -1, 2], np.array([1, 2, 3, 4]), np.array([1, 1, 5, 2])
+    distance = frechet_distance(draws * scale_a @ turn, (draws[::-1] * scale_b + shift) @ turn)
+    assert distance == pytest.approx(14 + ((scale_a - scale_b) ** 2).sum())
+    assert frechet_distance(draws, draws) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (5,), (1, 3), (5, 3, 1)])
+def test_features_that_do_not_fit_are_refused(shape):
+    with pytest.raises(ValueError, match="arrays .N, D. of one width"):
+        frechet_distance(np.zeros((5, 3)), np.zeros(shape))
