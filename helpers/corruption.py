@@ -1,6 +1,10 @@
 """What the denoising and de-occlusion experiments do to clean images."""
 
+import math
+
 import torch
+
+from helpers import validation
 
 
 def add_noise(images, sigma, generator=None):
@@ -9,9 +13,9 @@ def add_noise(images, sigma, generator=None):
     Parameters
     ----------
     images : float tensor (B, C, H, W) in [0, 1]
-    sigma : float, or (low, high) for a strength drawn anew for every image
+    sigma : float >= 0, or (low, high) for a strength drawn anew for every image
         Standard deviation in units of the image's range.
-    generator : torch.Generator or None
+    generator : torch.Generator on the device of `images`, or None
 
     Returns
     -------
@@ -19,11 +23,12 @@ def add_noise(images, sigma, generator=None):
 
     Raises
     ------
-    ValueError : if sigma is negative or the bounds are in the wrong order.
+    TypeError, ValueError : if an argument is none of these. The values of images on a GPU are not
+        looked at.
     """
-    low, high = sigma if isinstance(sigma, tuple) else (sigma, sigma)
-    if not 0 <= low <= high:
-        raise ValueError(f"sigma must be a number >= 0, or (low, high) in order, got {sigma}")
+    _check(images, generator)
+    pair = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
+    low, high = validation.span(0, math.inf, sigma=pair)
     strength = _uniform(len(images), low, high, images, generator).view(-1, 1, 1, 1)
     noise = torch.randn(images.shape, generator=generator, device=images.device)
     return (images + strength * noise).clamp(0, 1)
@@ -35,10 +40,11 @@ def occlude(images, share=(0.2, 0.4), fill="mixed", generator=None):
     Parameters
     ----------
     images : float tensor (B, C, H, W) in [0, 1]
-    share : (low, high), the rectangle's sides as shares of the image's, each drawn by itself
+    share : (low, high) from 0.01 to 1, the rectangle's sides as shares of the image's, each drawn
+        by itself
     fill : "grey" (0.5), "noise" (uniform in each pixel and channel), or "mixed" (either one,
         by the toss of a coin for every image)
-    generator : torch.Generator or None
+    generator : torch.Generator on the device of `images`, or None
 
     Returns
     -------
@@ -47,11 +53,10 @@ def occlude(images, share=(0.2, 0.4), fill="mixed", generator=None):
 
     Raises
     ------
-    ValueError : if the shares are not 0 < low <= high <= 1, or the fill is unknown.
+    TypeError, ValueError : if an argument is none of these; see `add_noise`.
     """
-    low, high = share
-    if not 0 < low <= high <= 1:
-        raise ValueError(f"share must be (low, high) with 0 < low <= high <= 1, got {share}")
+    _check(images, generator)
+    low, high = validation.span(0.01, 1, share=share)
     if fill not in ("grey", "noise", "mixed"):
         raise ValueError(f'fill must be "grey", "noise" or "mixed", got {fill!r}')
     count, _, height, width = images.shape
@@ -62,6 +67,17 @@ def occlude(images, share=(0.2, 0.4), fill="mixed", generator=None):
     coin = _uniform(count, 0, 1, images, generator).view(-1, 1, 1, 1)
     noisy = coin < {"grey": 0, "noise": 1, "mixed": 0.5}[fill]
     return torch.where(mask, torch.where(noisy, noise, 0.5), images), mask
+
+
+def _check(images, generator):
+    validation.tensors("N C H W", 0, 1, any_device=True, images=images)
+    if generator is not None:
+        validation.kinds(torch.Generator, "a torch.Generator or None", generator=generator)
+        if generator.device.type != images.device.type:
+            raise ValueError(
+                f"generator must be on the device of images, which is {images.device.type}, "
+                f"got one on {generator.device.type}"
+            )
 
 
 def _uniform(count, low, high, images, generator):

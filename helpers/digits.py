@@ -30,7 +30,9 @@ def read_mnist(data_dir):
     ConnectionError, FileNotFoundError : if a file is missing and cannot be had, or put there.
     ValueError : if a file is not MNIST's.
     """
-    from torchvision.datasets import MNIST  # takes a second to import
+    # Takes a second to import. Of the class MNIST only the names are used: where a folder
+    # MNIST/processed/ is left from old times, it would unpickle what is in it.
+    from torchvision.datasets.mnist import MNIST, read_image_file, read_label_file
 
     raw = data_dir / "MNIST" / "raw"
     for archive, md5 in MNIST.resources:
@@ -42,8 +44,8 @@ def read_mnist(data_dir):
                 f"{raw / name} is not the file of MNIST, or it is damaged. Delete it and get it "
                 "anew with: python get_dataset.py"
             )
-    sets = [MNIST(data_dir, train=train) for train in (True, False)]
-    return [array.numpy() for digits in sets for array in (digits.data, digits.targets)]
+    readers = [read_label_file if "labels" in name else read_image_file for name in MD5]
+    return [read(str(raw / name)).numpy() for read, name in zip(readers, MD5, strict=True)]
 
 
 def _download(raw, archive, md5):

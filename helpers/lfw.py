@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -85,8 +86,9 @@ def _download(missing, *args, **kwargs):
 
 
 def _check_table(path):
-    """The table's publisher gives no hash."""
-    if len(read_attributes(path)) != TABLE_ROWS:
+    """The table's publisher gives no hash. Without its last line end, the last number is cut."""
+    whole = Path(path).read_bytes().endswith(b"\n")
+    if not whole or len(read_attributes(path)) != TABLE_ROWS:
         raise ValueError(f"{path} is not whole")
 
 
@@ -133,6 +135,8 @@ class RowFile:
         self.start, self.row_bytes = self._write_header(shape[0]), math.prod(shape[1:])
 
     def write(self, row, pixels):
+        if pixels.dtype != np.uint8 or pixels.shape != self.shape[1:]:  # would spill into others
+            raise ValueError(f"a row must be uint8 {self.shape[1:]}, got {pixels.shape}")
         self._seek(row)
         self.file.write(pixels.tobytes())
 

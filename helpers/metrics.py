@@ -1,12 +1,15 @@
 """The split by person, and what the tables are made of."""
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.stats import bootstrap
 from skimage.metrics import structural_similarity
 from sklearn.model_selection import GroupShuffleSplit
 from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
+
+from helpers import validation
 
 
 def split_by_person(attrs, seed=42):
@@ -15,7 +18,7 @@ def split_by_person(attrs, seed=42):
     Parameters
     ----------
     attrs : DataFrame whose index has a level "person"
-    seed : int
+    seed : int from 0 to 2**32 - 1
 
     Returns
     -------
@@ -23,11 +26,15 @@ def split_by_person(attrs, seed=42):
 
     Raises
     ------
-    ValueError : if there are fewer than three people.
+    TypeError, ValueError : if an argument is none of these, or there are fewer than three people.
     """
+    validation.kinds(pd.DataFrame, "a DataFrame", attrs=attrs)
+    if "person" not in attrs.index.names:
+        raise ValueError(f"attrs must have an index level person, got {list(attrs.index.names)}")
+    validation.integers(0, seed=seed)
     people = attrs.index.get_level_values("person").to_numpy()
     if len(set(people)) < 3:
-        raise ValueError(f"a split by person needs at least 3 people, got {len(set(people))}")
+        raise ValueError(f"attrs must be of at least 3 people, got {len(set(people))}")
     rows = np.arange(len(people))
     first = GroupShuffleSplit(1, test_size=0.2, random_state=seed)
     train, rest = next(first.split(rows, groups=people))
@@ -41,7 +48,7 @@ def squared_error(recon, images):
 
     Parameters
     ----------
-    recon, images : float tensors (N, C, H, W)
+    recon, images : float tensors (N, C, H, W) on the CPU, `images` in [0, 1]
 
     Returns
     -------
@@ -49,14 +56,10 @@ def squared_error(recon, images):
 
     Raises
     ------
-    ValueError : if the shapes differ or there are no images.
+    TypeError, ValueError : if an argument is none of these, the shapes differ, or a value is NaN.
     """
-    if recon.shape != images.shape or len(images) == 0:
-        raise ValueError(
-            "recon and images must have one shape and at least one image, "
-            f"got {tuple(recon.shape)} and {tuple(images.shape)}"
-        )
-    return (recon.clamp(0, 1) - images).double().square().flatten(1).mean(1).numpy()
+    _check(recon, images)
+    return (recon.detach().clamp(0, 1) - images).double().square().flatten(1).mean(1).numpy()
 
 
 def psnr(recon, images):
@@ -65,8 +68,14 @@ def psnr(recon, images):
 
 
 def ssim(recon, images):
-    """Structural similarity of each image (Wang et al., 2004), scikit-image's; as above."""
-    pairs = zip(recon.clamp(0, 1).numpy(), images.numpy(), strict=True)
+    """Structural similarity of each image (Wang et al., 2004), scikit-image's; as above.
+
+    The images must be at least 7 pixels high and wide.
+    """
+    _check(recon, images)
+    if min(images.shape[2:]) < 7:
+        raise ValueError(f"images must be at least 7x7, got {validation.describe(images)}")
+    pairs = zip(recon.detach().clamp(0, 1).numpy(), images.numpy(), strict=True)
     return np.array([structural_similarity(a, b, channel_axis=0, data_range=1) for a, b in pairs])
 
 
@@ -78,16 +87,30 @@ def with_interval(values, people=None, seed=42):
 
     Parameters
     ----------
-    values : float array (N,)
-    people : array (N,) of names, or None where every value stands for itself
-    seed : int
+    values : array (N,) of numbers or bools, none of them infinite or NaN
+    people : array (N,) of names, at least two different ones; or None where every value stands
+        for itself
+    seed : int, at least 0
 
     Returns
     -------
     dict of "value", "low", "high" (floats) and "n" (int, number of images)
+
+    Raises
+    ------
+    ValueError : if an argument is none of these.
     """
-    values = np.asarray(values, dtype=float)
-    groups = np.arange(len(values)) if people is None else np.unique(people, return_inverse=True)[1]
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf" or values.ndim != 1 or not np.isfinite(values).all():
+        raise ValueError(f"values must be finite numbers (N,), got {_describe(values)}")
+    people = np.arange(len(values)) if people is None else np.asarray(people)
+    if people.shape != values.shape:
+        raise ValueError(f"people must be {len(values)} names, got {_describe(people)}")
+    validation.integers(0, seed=seed)
+    groups = np.unique(people.astype(str), return_inverse=True)[1]
+    if not groups.any():
+        raise ValueError(f"values must be of at least two people, got {_describe(values)}")
+    values = values.astype(float)
     sums, counts = np.bincount(groups, values), np.bincount(groups)
     interval = bootstrap(
         (sums, counts),
@@ -154,3 +177,15 @@ def frechet_distance(features_a, features_b):
     for features, real in zip(sets, (True, False), strict=True):
         distance.update(torch.from_numpy(features), real=real)
     return distance.compute().item()
+
+
+def _check(recon, images):
+    validation.tensors("N C H W", recon=recon)
+    validation.tensors("N C H W", 0, 1, images=images)
+    validation.same_shape(recon=recon, images=images)
+
+
+def _describe(array):
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return f"{np.count_nonzero(~np.isfinite(array))} of {array.size} infinite or NaN"
+    return validation.describe(array)

@@ -4,7 +4,9 @@ from pathlib import Path
 from types import ModuleType
 
 import nbformat
+from torch import nn
 
+from helpers import validation
 from helpers.experiments import read_weights
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +36,7 @@ def definitions(notebook):
     ------
     FileNotFoundError : if there is no such notebook.
     """
+    validation.texts(notebook=notebook)
     path = ROOT / f"{notebook}.ipynb"
     if not path.exists():
         names = ", ".join(sorted(p.stem for p in ROOT.glob("*.ipynb")))
@@ -59,7 +62,7 @@ def load_experiment(name, output_dir=ROOT / "output"):
 
     Raises
     ------
-    ValueError : if the name is unknown, or the weights are damaged.
+    ValueError : if the name is unknown, or the weights are damaged or of another model.
     FileNotFoundError : if there are no weights yet.
 
     Examples
@@ -68,10 +71,22 @@ def load_experiment(name, output_dir=ROOT / "output"):
     >>> vae.decode(torch.randn(16, vae.latent_dim)).shape
     torch.Size([16, 3, 64, 64])
     """
+    validation.texts(name=name)
+    validation.paths(output_dir=output_dir)
     if name not in NOTEBOOK_OF:
         raise ValueError(f"no experiment {name!r}; choose one of {', '.join(NOTEBOOK_OF)}")
-    tensors, metadata = read_weights(Path(output_dir) / name / "model.safetensors")
-    build = getattr(definitions(NOTEBOOK_OF[name]), metadata["class"])
-    model = build(**metadata["settings"]["model"])
-    model.load_state_dict(tensors)
+    path = Path(output_dir) / name / "model.safetensors"
+    tensors, metadata = read_weights(path)
+    build = getattr(definitions(NOTEBOOK_OF[name]), metadata["class"], None)
+    try:
+        if not (isinstance(build, type) and issubclass(build, nn.Module)):
+            raise TypeError(f"{metadata['class']!r} is no model of the notebook")
+        model = build(**metadata["settings"]["model"])
+        model.load_state_dict(tensors)
+    except (TypeError, ValueError, RuntimeError, MemoryError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(
+            f"{path} does not fit {NOTEBOOK_OF[name]}.ipynb ({reason}); restore both with git, "
+            "or run the notebook to train anew"
+        ) from error
     return model.eval()

@@ -1,8 +1,10 @@
 """Principal components of faces: the yardstick, and where the networks start."""
 
 import numpy as np
+import torch
 from sklearn.decomposition import PCA
 
+from helpers import validation
 from helpers.training import to_unit
 
 
@@ -13,7 +15,7 @@ def fit_pca(images, components, seed=42):
     ----------
     images : uint8 tensor (N, C, H, W)
     components : int, at most twice the number of images and at most C * H * W
-    seed : int, of the solver
+    seed : int from 0 to 2**32 - 1, of the solver
 
     Returns
     -------
@@ -21,12 +23,19 @@ def fit_pca(images, components, seed=42):
 
     Raises
     ------
-    ValueError : if so many components cannot be had from so few images.
+    TypeError, ValueError : if an argument is none of these, or so many components cannot be had
+        from so few images.
     """
+    validation.kinds(torch.Tensor, "a uint8 tensor (N, C, H, W)", images=images)
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.numel() == 0:
+        wanted = "images must be a uint8 tensor (N, C, H, W) with at least one image"
+        raise ValueError(f"{wanted}, got {validation.describe(images)}")
+    validation.integers(0, seed=seed)
+    validation.integers(1, components=components)
     most = min(2 * len(images), images[0].numel())
-    if not 1 <= components <= most:
-        raise ValueError(f"components must be from 1 to {most} here, got {components}")
-    vectors = to_unit(images).flatten(1).numpy()
-    mirrored = to_unit(images.flip(-1)).flatten(1).numpy()
+    if components > most:
+        raise ValueError(f"components must be at most {most} here, got {components}")
+    vectors = to_unit(images).flatten(1).cpu().numpy()
+    mirrored = to_unit(images.flip(-1)).flatten(1).cpu().numpy()
     solver = PCA(components, svd_solver="randomized", random_state=seed)
     return solver.fit(np.concatenate([vectors, mirrored]))

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+import torch
 from IPython import get_ipython
 from IPython.display import Image as IPythonImage
 from IPython.display import display
 from PIL import Image
 
+from helpers import validation
 from helpers.files import replacing
 
 DPI = 150
@@ -44,7 +47,13 @@ def image_grid(rows, title, row_labels=None, column_labels=None, notes=None, cel
     Returns
     -------
     matplotlib Figure
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is none of these, or there are fewer labels or notes
+        than images.
     """
+    _check_grid(rows, title, row_labels, column_labels, notes, cell)
     columns = max(len(row) for row in rows)
     left = 0.16 + 0.075 * max(map(_longest_line, row_labels)) if row_labels else 0.1
     note = 0.17 if notes else 0.0
@@ -73,7 +82,16 @@ def image_grid(rows, title, row_labels=None, column_labels=None, notes=None, cel
 
 
 def show_image(ax, image):
-    """Draw a float tensor (C, H, W) in [0, 1] on `ax`, without axes; C is 1 or 3."""
+    """Draw a float tensor (C, H, W) in [0, 1] on `ax`, without axes; C is 1 or 3.
+
+    Raises
+    ------
+    TypeError, ValueError : if it is no such image, or a value is NaN.
+    """
+    validation.kinds(plt.Axes, "Axes of Matplotlib", ax=ax)
+    validation.tensors("C H W", any_device=True, image=image)
+    if image.shape[0] not in (1, 3):
+        raise ValueError(f"image must have 1 or 3 channels, got {validation.describe(image)}")
     pixels = image.detach().float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
     ax.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="lanczos")
     ax.set_axis_off()
@@ -84,15 +102,20 @@ def curves(histories, title, ylabel="loss", columns=("train_loss", "val_loss"), 
 
     Parameters
     ----------
-    histories : dict of name -> DataFrame as `fit` returns it
+    histories : dict of name -> DataFrame as `fit` returns it, one to seven
     title, ylabel : str
-    columns : which of a history's columns to draw; the first solid, the next dashed
+    columns : one to three of a history's columns to draw: solid, dashed, dotted
     line : (name, value) of a level to compare with, or None
 
     Returns
     -------
     matplotlib Figure
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is none of these, or a history has no such column.
     """
+    _check_curves(histories, title, ylabel, columns, line)
     with plt.rc_context(STYLE):
         fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
         for colour, (name, history) in zip(COLOURS, histories.items(), strict=False):
@@ -113,7 +136,14 @@ def save(fig, path):
     The palette keeps a page of faces under 500 kB; it is dithered where there is room for that.
     What a notebook shows, and keeps, is a smaller JPEG of the same picture, so that the notebook
     stays under 3 MB.
+
+    Raises
+    ------
+    TypeError : if it is no figure, or no path.
+    OSError : if it cannot be written; what was there before is still there.
     """
+    validation.kinds(plt.Figure, "a Figure of Matplotlib", fig=fig)
+    validation.paths(path=path)
     buffer = io.BytesIO()
     fig.savefig(buffer, dpi=DPI, format="png")
     plt.close(fig)
@@ -132,6 +162,60 @@ def save(fig, path):
         picture.thumbnail((SHOWN_WIDTH, 10 * SHOWN_WIDTH), Image.Resampling.LANCZOS)
         picture.save(shown, format="jpeg", quality=82)
         display(IPythonImage(shown.getvalue(), format="jpeg", alt=Path(path).stem))
+
+
+def _check_grid(rows, title, row_labels, column_labels, notes, cell):
+    validation.texts(title=title)
+    validation.numbers(0.1, 20, cell=cell)
+    kinds = (list, tuple, torch.Tensor)
+    if not isinstance(rows, kinds) or not len(rows) or not all(
+        isinstance(row, kinds) and len(row) for row in rows
+    ):  # fmt: skip
+        raise ValueError(f"rows must hold rows of images, got {validation.describe(rows)}")
+    lengths = [len(row) for row in rows]
+    for name, labels, count in (
+        ("row_labels", row_labels, len(rows)),
+        ("column_labels", column_labels, lengths[0]),
+    ):
+        if labels is not None and not _are_texts(labels, count):
+            wanted = f"{name} must be at least {count} of str, or None"
+            raise ValueError(f"{wanted}, got {validation.describe(labels)}")
+    if notes is not None:
+        fit = isinstance(notes, (list, tuple)) and len(notes) >= len(rows)
+        if not fit or not all(map(_are_texts, notes, lengths)):
+            raise ValueError(
+                f"notes must be a str for each of {lengths} images, or None, "
+                f"got {validation.describe(notes)}"
+            )
+
+
+def _are_texts(labels, count):
+    try:
+        return len(labels) >= count and all(isinstance(label, str) for label in labels)
+    except TypeError:
+        return False
+
+
+def _check_curves(histories, title, ylabel, columns, line):
+    validation.texts(title=title, ylabel=ylabel)
+    validation.kinds(dict, "a dict of DataFrames", histories=histories)
+    if not 1 <= len(histories) <= len(COLOURS):
+        raise ValueError(f"histories must be 1 to {len(COLOURS)}, got {len(histories)}")
+    validation.kinds((tuple, list), "a tuple of names of columns", columns=columns)
+    if not 1 <= len(columns) <= 3:
+        raise ValueError(f"columns must be 1 to 3, got {len(columns)}")
+    for name, history in histories.items():
+        validation.kinds(pd.DataFrame, "a DataFrame", **{f"histories[{name!r}]": history})
+        missing = [column for column in ("epoch", *columns) if column not in history]
+        if missing:
+            raise ValueError(f"histories[{name!r}] must have the columns {missing}, got "
+                             f"{list(history)}")  # fmt: skip
+    if line is not None:
+        validation.kinds(tuple, "(name, value) or None", line=line)
+        if len(line) != 2:
+            raise ValueError(f"line must be (name, value) or None, got {line!r}")
+        validation.texts(**{"line[0]": line[0]})
+        validation.numbers(-np.inf, np.inf, **{"line[1]": line[1]})
 
 
 def _longest_line(text):

@@ -4,11 +4,10 @@ Every face is a row of parameters. Attributes bear LFW's names and are themselve
 drawing, so they are known exactly and can be changed one at a time.
 """
 
-from numbers import Integral
-
 import numpy as np
 import pandas as pd
 
+from helpers import validation
 from helpers.synthetic_render import draw
 
 ATTRIBUTES = (
@@ -39,7 +38,7 @@ def sample_faces(n=4000, images_per_person=4, seed=42):
     ----------
     n : int >= 1, number of images
     images_per_person : int >= 1; the last person has fewer when `n` is no multiple of it
-    seed : int
+    seed : int >= 0
 
     Returns
     -------
@@ -51,9 +50,10 @@ def sample_faces(n=4000, images_per_person=4, seed=42):
 
     Raises
     ------
-    ValueError : if `n` or `images_per_person` is no integer of at least 1.
+    ValueError : if an argument is none of these.
     """
-    _check_integers(1, n=n, images_per_person=images_per_person)
+    validation.integers(1, n=n, images_per_person=images_per_person)
+    validation.integers(0, seed=seed)
     rng = np.random.default_rng(seed)
     image = np.arange(n)
     person = image // images_per_person
@@ -72,7 +72,7 @@ def face_attributes(faces):
 
     Raises
     ------
-    ValueError : if one is missing or outside [-1, 1].
+    TypeError, ValueError : if `faces` is no DataFrame, or one is missing or outside [-1, 1].
     """
     _check_columns(faces, ATTRIBUTES)
     return faces[list(ATTRIBUTES)].astype(np.float32)
@@ -94,11 +94,11 @@ def render_faces(faces, dimx=64, dimy=64):
 
     Raises
     ------
-    ValueError : if a column is missing, not finite or (attributes) outside [-1, 1], or a size is
+    TypeError, ValueError : if a column is missing, not finite or (attributes) outside [-1, 1], or a size is
         no integer of at least 8.
     """
     _check_columns(faces, (*ATTRIBUTES, *SHAPE, *PHOTO))
-    _check_integers(8, dimx=dimx, dimy=dimy)
+    validation.integers(8, dimx=dimx, dimy=dimy)
     parameters = {name: faces[name].to_numpy(np.float32) for name in (*SHAPE, *PHOTO)}
     for name in ATTRIBUTES:  # the drawing wants strengths in [0, 1]
         parameters[name] = faces[name].to_numpy(np.float32) / 2 + 0.5
@@ -114,13 +114,8 @@ def render_faces(faces, dimx=64, dimy=64):
     return photos
 
 
-def _check_integers(least, **arguments):
-    for name, value in arguments.items():
-        if not isinstance(value, Integral) or value < least:
-            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-
-
 def _check_columns(faces, names):
+    validation.kinds(pd.DataFrame, "a DataFrame of sample_faces()", faces=faces)
     missing = [name for name in names if name not in faces]
     if missing:
         raise ValueError(
@@ -128,7 +123,8 @@ def _check_columns(faces, names):
         )
     for name in names:
         limit = 1 if name in ATTRIBUTES else np.finfo(np.float32).max
-        good = faces[name].abs() <= limit  # false for NaN, too
+        numeric = pd.to_numeric(faces[name], errors="coerce")
+        good = numeric.abs() <= limit  # false for NaN, too
         if not good.all():
             wanted = "in [-1, 1]" if name in ATTRIBUTES else "finite"
             raise ValueError(f"faces[{name!r}] must be {wanted}, got {faces[name][~good].iloc[0]}")

@@ -52,9 +52,9 @@ def test_an_attribute_vector_is_the_difference_of_two_means(codes):
 @pytest.mark.parametrize(
     ("present", "message"),
     [
-        (np.zeros(50, bool), "present chooses none of the 50 codes"),
+        (np.zeros(50, bool), "present must choose some of the 50 codes, got none"),
         (np.ones(49, bool), "present must be a bool array of length 50"),
-        (np.ones(50), "present must be a bool array of length 50, got torch.float64"),
+        (np.ones(50), "present must be a bool array of length 50, got float64"),
     ],
 )
 def test_a_bad_mask_is_refused(codes, present, message):
@@ -77,7 +77,7 @@ def test_interpolation_is_a_straight_line_with_its_ends(codes):
 
 
 def test_interpolation_needs_two_steps(codes):
-    with pytest.raises(ValueError, match="steps must be at least 2, got 1"):
+    with pytest.raises(ValueError, match="steps must be an integer of at least 2, got 1"):
         interpolate(codes[0], codes[1], 1)
 
 
@@ -118,5 +118,5 @@ def test_pca_with_all_components_gives_the_images_back():
 @pytest.mark.parametrize("components", [0, 49])
 def test_too_many_components_are_refused(components):
     images = torch.zeros(40, 3, 4, 4, dtype=torch.uint8)
-    with pytest.raises(ValueError, match="components must be from 1 to 48"):
+    with pytest.raises(ValueError, match="components must be .* (1|48)"):
         fit_pca(images, components)

@@ -1,0 +1,109 @@
+"""What the helpers ask of their arguments: name, expectation and value, in one sentence.
+
+Each check takes the arguments by name and raises TypeError for another kind of thing and ValueError
+for a value that cannot be used.
+"""
+
+import math
+import os
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+
+
+def integers(least, **arguments):
+    """Integers of at least `least`; NumPy's count, True and False do not."""
+    for name, value in arguments.items():
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+
+
+def numbers(low, high, **arguments):
+    """Finite real numbers from `low` to `high`, both included."""
+    for name, value in arguments.items():
+        if not _is_number(value) or not low <= value <= high:
+            raise ValueError(f"{name} must be a number from {low} to {high}, got {value!r}")
+
+
+def span(low, high, **arguments):
+    """Pairs of numbers in order, from `low` to `high`; both are returned as floats."""
+    ((name, value),) = arguments.items()
+    right = isinstance(value, (tuple, list)) and len(value) == 2 and all(map(_is_number, value))
+    if not right or not low <= value[0] <= value[1] <= high:
+        raise ValueError(
+            f"{name} must be (low, high) with {low} <= low <= high <= {high}, got {value!r}"
+        )
+    return float(value[0]), float(value[1])
+
+
+def texts(**arguments):
+    for name, value in arguments.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a str, got {describe(value)}")
+
+
+def paths(**arguments):
+    for name, value in arguments.items():
+        if not isinstance(value, (str, os.PathLike)):
+            raise TypeError(f"{name} must be a path, got {describe(value)}")
+
+
+def kinds(kind, what, **arguments):
+    """Instances of the class `kind`, which is called `what` in the message."""
+    for name, value in arguments.items():
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be {what}, got {describe(value)}")
+
+
+def tensors(shape, low=-math.inf, high=math.inf, any_device=False, **arguments):
+    """Float tensors with no value that is NaN, or outside of [low, high].
+
+    `shape` names the axes, as in "N C H W". None of them may be empty; an axis "..." is any
+    number of axes. With `any_device`, tensors need not be on the CPU; the values of those that are
+    not remain unseen, since a look would make an accelerator wait.
+    """
+    axes = shape.split()
+    for name, value in arguments.items():
+        wanted = f"{name} must be a float tensor ({', '.join(axes)})"
+        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+            raise TypeError(f"{wanted}, got {describe(value)}")
+        if value.device.type != "cpu" and not any_device:
+            raise ValueError(f"{name} must be on the CPU, got {describe(value)}. Use {name}.cpu().")
+        fits = value.ndim >= len(axes) - 1 if "..." in axes else value.ndim == len(axes)
+        if not fits or value.numel() == 0:
+            raise ValueError(f"{wanted} with at least one value, got {describe(value)}")
+        if value.device.type != "cpu":
+            continue
+        least, most = value.detach().aminmax()  # both are NaN where any value is
+        if not low <= least <= most <= high:
+            span = f" and in [{low:g}, {high:g}]" if math.isfinite(high - low) else ""
+            raise ValueError(f"{name} must be without NaN{span}, got {describe(value)}")
+
+
+def same_shape(**arguments):
+    (first, a), (second, b) = arguments.items()
+    if a.shape != b.shape:
+        raise ValueError(
+            f"{first} and {second} must have one shape, got {tuple(a.shape)} and {tuple(b.shape)}"
+        )
+
+
+def describe(value):
+    """A few words for a message: what it is, never a page of its values."""
+    if isinstance(value, torch.Tensor):
+        words = f"a {str(value.dtype).removeprefix('torch.')} tensor of shape {tuple(value.shape)}"
+        if value.device.type != "cpu":
+            return f"{words} on {value.device}"
+        if value.numel() and value.is_floating_point():
+            least, most = value.detach().aminmax()
+            words += f" with values from {least:g} to {most:g}"
+        return words
+    if isinstance(value, np.ndarray):
+        return f"a NumPy array of {value.dtype} of shape {value.shape}"
+    text = repr(value)
+    return f"{text[:80]} ({type(value).__name__})" if len(text) > 80 else text
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
