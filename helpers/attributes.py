@@ -7,6 +7,8 @@ import unicodedata
 import numpy as np
 import pandas as pd
 
+from helpers import validation
+
 ATTRIBUTES = (
     "Male", "Asian", "White", "Black", "Baby", "Child", "Youth", "Middle Aged", "Senior",
     "Black Hair", "Blond Hair", "Brown Hair", "Bald", "No Eyewear", "Eyeglasses", "Sunglasses",
@@ -40,10 +42,12 @@ def read_attributes(path):
 
     Raises
     ------
+    TypeError : if `path` is none.
     FileNotFoundError : if there is no such file.
     ValueError : naming the line, if it is no such table: columns missing, a score that is no
         finite number, a photo listed twice.
     """
+    validation.paths(path=path)
     try:
         with open(path, encoding="utf-8-sig") as file:
             lines = enumerate(file, start=1)

@@ -4,7 +4,9 @@ import gzip
 import hashlib
 import shutil
 import zlib
+from pathlib import Path
 
+from helpers import validation
 from helpers.downloads import download
 from helpers.files import replacing
 
@@ -21,6 +23,10 @@ HOW = "Get it with: python get_dataset.py, or set DATA_DIR to a folder that has 
 def read_mnist(data_dir):
     """Read MNIST, after downloading what is missing.
 
+    Parameters
+    ----------
+    data_dir : path of the folder with MNIST/raw/
+
     Returns
     -------
     list: images and labels to train on, images and labels to test on
@@ -30,11 +36,12 @@ def read_mnist(data_dir):
     ConnectionError, FileNotFoundError : if a file is missing and cannot be had, or put there.
     ValueError : if a file is not MNIST's.
     """
+    validation.paths(data_dir=data_dir)
     # Takes a second to import. Of the class MNIST only the names are used: where a folder
     # MNIST/processed/ is left from old times, it would unpickle what is in it.
     from torchvision.datasets.mnist import MNIST, read_image_file, read_label_file
 
-    raw = data_dir / "MNIST" / "raw"
+    raw = Path(data_dir) / "MNIST" / "raw"
     for archive, md5 in MNIST.resources:
         name = archive.removesuffix(".gz")
         if not (raw / name).exists():

@@ -30,12 +30,7 @@ def replacing(path):
     validation.paths(path=path)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left_over in path.parent.glob(
-        f".{glob.escape(path.stem)}.*.part{glob.escape(path.suffix)}"
-    ):
-        with contextlib.suppress(OSError):  # another process was quicker
-            if time.time() - left_over.stat().st_mtime > LEFT_OVER:
-                left_over.unlink()
+    _remove_left_overs(path)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield part
@@ -51,6 +46,14 @@ def replacing(path):
         ) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _remove_left_overs(path):
+    parts = f".{glob.escape(path.stem)}.*.part{glob.escape(path.suffix)}"
+    for part in path.parent.glob(parts):
+        with contextlib.suppress(OSError):  # another process was quicker
+            if time.time() - part.stat().st_mtime > LEFT_OVER:
+                part.unlink()
 
 
 def write_json(path, content):

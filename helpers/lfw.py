@@ -55,6 +55,8 @@ def find_or_download(data_dir, names, attrs_name, raw):
         found = kind, data_dir / archive
     tables = [place / attrs_name for place in places]
     table = next((path for path in tables if path.is_file()), tables[0])
+    if table.is_dir():
+        raise ValueError(f"{table} is a folder, it must be the attribute table. Remove it. {HOW}")
     if not table.exists():
         missing = f"no {attrs_name} in {data_dir}"
         if attrs_name != TABLE:

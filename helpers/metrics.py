@@ -101,7 +101,8 @@ def with_interval(values, people=None, seed=42):
     ValueError : if an argument is none of these.
     """
     values = np.asarray(values)
-    if values.dtype.kind not in "biuf" or values.ndim != 1 or not np.isfinite(values).all():
+    numeric = values.dtype.kind in "biuf" and values.ndim == 1 and len(values) > 0
+    if not numeric or not np.isfinite(values).all():
         raise ValueError(f"values must be finite numbers (N,), got {_describe(values)}")
     people = np.arange(len(values)) if people is None else np.asarray(people)
     if people.shape != values.shape:

@@ -94,8 +94,8 @@ def render_faces(faces, dimx=64, dimy=64):
 
     Raises
     ------
-    TypeError, ValueError : if a column is missing, not finite or (attributes) outside [-1, 1], or a size is
-        no integer of at least 8.
+    TypeError, ValueError : if `faces` is no DataFrame, a column is missing, not finite or
+        (attributes) outside [-1, 1], or a size is no integer of at least 8.
     """
     _check_columns(faces, (*ATTRIBUTES, *SHAPE, *PHOTO))
     validation.integers(8, dimx=dimx, dimy=dimy)

@@ -101,7 +101,7 @@ def describe(value):
         return words
     if isinstance(value, np.ndarray):
         return f"a NumPy array of {value.dtype} of shape {value.shape}"
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return f"{text[:80]} ({type(value).__name__})" if len(text) > 80 else text
 
 
