@@ -2,7 +2,6 @@
 
 PYTHON ?= python3
 NOTEBOOKS := autoencoders_fc autoencoders_conv cvae_mnist
-EXECUTED := output/executed
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
@@ -17,24 +16,17 @@ unexport JUPYTER_PATH MPLBACKEND PYTHONHOME PYTHONPATH
 .PHONY: notebooks retrain publish test readme
 .DELETE_ON_ERROR:
 
-notebooks retrain: $(INSTALLED)
-	@mkdir -p $(EXECUTED)
-	@set -e; for name in $(NOTEBOOKS); do \
-	  echo "$$name.ipynb"; \
-	  $(BIN)/papermill --cwd . $(PARAMETERS) $$name.ipynb $(EXECUTED)/$$name.ipynb; \
-	done
-	@echo "Done: the executed notebooks are in $(EXECUTED)/, the figures in output/."
+notebooks: $(INSTALLED)
+	$(BIN)/python -m helpers.execute $(NOTEBOOKS)
+	@echo "Done: the executed notebooks are in output/executed/, the figures in output/."
 
-retrain: PARAMETERS := -p RETRAIN True
+retrain: $(INSTALLED)
+	$(BIN)/python -m helpers.execute --retrain $(NOTEBOOKS)
 
-# What is committed is a run on the real data, without the traces that papermill leaves.
+# What is committed is a run on the real data.
 publish: $(INSTALLED)
 	$(BIN)/python get_dataset.py --source lfw
-	@set -e; for name in $(NOTEBOOKS); do \
-	  echo "$$name.ipynb"; \
-	  $(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace \
-	    --ExecutePreprocessor.record_timing=False $$name.ipynb; \
-	done
+	$(BIN)/python -m helpers.execute --in-place $(NOTEBOOKS)
 	$(BIN)/python -m helpers.readme
 
 readme: $(INSTALLED)

@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import os
 import zlib
 from io import StringIO
 from pathlib import Path
 
 import pandas as pd
+import torch
 from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import nn
 
 from helpers import validation
@@ -41,6 +43,7 @@ class Experiment:
         self.folder = (root / "standin" if source in STAND_INS else root) / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.metrics = {}
+        self.weights = None  # the file that the model's weights are in
 
     def figure(self, name):
         """The path of the figure `name` (without its ending)."""
@@ -51,7 +54,7 @@ class Experiment:
         self.metrics |= metrics
         write_json(self.folder / "metrics.json", self.metrics)
 
-    def load_or_train(self, model, settings, train, retrain=False):
+    def load_or_train(self, model, settings, train, retrain=False, base=None):
         """Give `model` the weights that were trained with `settings`; where none are, train it.
 
         Parameters
@@ -61,6 +64,7 @@ class Experiment:
             else the training depends on
         train : callable without arguments that trains `model` and returns `fit`'s history
         retrain : bool, train even where weights are there, and publish the new ones
+        base : path of weights whose tensors are not written once more, or None
 
         Returns
         -------
@@ -82,6 +86,7 @@ class Experiment:
                     continue
                 model.load_state_dict(tensors)
                 model.to(Accelerator().device).eval()
+                self.weights = path
                 print(f"{self.name}: weights loaded, trained in {_minutes(metadata['history'])}.")
                 return metadata["history"]
             why = f"{path} is of other settings: {_differences(metadata['settings'], settings)}"
@@ -89,14 +94,17 @@ class Experiment:
         history = train()
         print(f"{self.name}: trained in {_minutes(history)}.")
         if not history.attrs["interrupted"]:
-            path = published if retrain or not published.exists() else own
-            save_weights(path, model, settings, history)
-            model.load_state_dict(read_weights(path)[0])  # rounded, as every later run sees them
+            self.weights = published if retrain or not published.exists() else own
+            save_weights(self.weights, model, settings, history, base)
+            # Rounded, as every later run sees them
+            model.load_state_dict(read_weights(self.weights)[0])
         return history
 
 
-def save_weights(path, model, settings, history):
+def save_weights(path, model, settings, history, base=None):
     """Write weights as float16 with what is needed to build and judge the model again.
+
+    Tensors that the file `base` holds under the same names are only referred to.
 
     Parameters
     ----------
@@ -104,6 +112,7 @@ def save_weights(path, model, settings, history):
     model : nn.Module
     settings : dict for JSON, with the constructor's arguments in "model"
     history : DataFrame as `fit` returns it
+    base : path of another .safetensors file, or None
 
     Raises
     ------
@@ -123,6 +132,12 @@ def save_weights(path, model, settings, history):
         "history": history.to_json(orient="records"),
     }
     metadata["crc32"] = _crc32(tensors, metadata)
+    if base is not None:
+        known = {name: tensor for name, tensor in load_file(base).items() if name in tensors}
+        shared = [name for name, tensor in known.items() if torch.equal(tensor, tensors[name])]
+        tensors = {name: tensor for name, tensor in tensors.items() if name not in shared}
+        metadata["base"] = os.path.relpath(base, Path(path).parent)
+        metadata["shared"] = json.dumps(shared)
     with replacing(path) as part:
         part.write_bytes(save(tensors, metadata))
 
@@ -152,8 +167,12 @@ def read_weights(path):
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        if "base" in metadata:
+            with safe_open(path.parent / metadata["base"], "pt") as file:
+                tensors |= {key: file.get_tensor(key) for key in json.loads(metadata["shared"])}
         if metadata.get("crc32") not in (None, _crc32(tensors, metadata)):  # None: an older file
-            raise ValueError("its checksum is wrong")
+            changed = f", or {metadata['base']} has changed" if "base" in metadata else ""
+            raise ValueError(f"its checksum is wrong{changed}")
         history = pd.read_json(StringIO(metadata["history"]), orient="records")
         settings = json.loads(metadata["settings"])
         name = metadata["class"]

@@ -1,6 +1,7 @@
 """Working with codes: encode, attribute vectors, interpolation, neighbours."""
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
@@ -77,6 +78,40 @@ def attribute_vector(codes, present, absent):
             raise ValueError(f"{name} must choose some of the {len(codes)} codes, got none")
         means.append(codes[torch.from_numpy(mask)].mean(0))
     return means[0] - means[1]
+
+
+def attribute_vector_within(codes, present, people):
+    """The step from photos without an attribute to photos with it, of one and the same person.
+
+    The mean, over the people who have photos of both kinds, of the difference between the means
+    of their codes. Whatever else distinguishes people who tend to have the attribute cancels.
+
+    Parameters
+    ----------
+    codes : float tensor (N, latent_dim) on the CPU
+    present : bool array (N,), which codes have the attribute
+    people : array (N,) of names
+
+    Returns
+    -------
+    float tensor (latent_dim,)
+
+    Raises
+    ------
+    TypeError, ValueError : if the lengths differ, or nobody has photos of both kinds.
+    """
+    validation.tensors("N latent_dim", codes=codes)
+    present, people = np.asarray(present), np.asarray(people)
+    if present.dtype != bool or not len(codes) == len(present) == len(people):
+        raise ValueError(
+            f"present must be bools and people names, {len(codes)} of each, got "
+            f"{len(present)} of {present.dtype} and {len(people)} of {people.dtype}"
+        )
+    means = pd.DataFrame(codes.numpy()).groupby([people, present]).mean().unstack()
+    steps = means.xs(True, axis=1, level=1) - means.xs(False, axis=1, level=1)
+    if steps.dropna().empty:
+        raise ValueError("nobody has both photos with the attribute and photos without it")
+    return torch.tensor(steps.dropna().mean().to_numpy(np.float32, copy=True))
 
 
 def interpolate(start, end, steps):

@@ -10,6 +10,7 @@ import torch
 from IPython import get_ipython
 from IPython.display import Image as IPythonImage
 from IPython.display import display
+from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from helpers import validation
@@ -97,7 +98,14 @@ def show_image(ax, image):
     ax.set_axis_off()
 
 
-def curves(histories, title, ylabel="loss", columns=("train_loss", "val_loss"), line=None):
+def curves(
+    histories,
+    title,
+    ylabel="loss",
+    columns=("train_loss", "val_loss"),
+    line=None,
+    scale="log",
+):
     """Learning curves of one or several trainings.
 
     Parameters
@@ -106,6 +114,7 @@ def curves(histories, title, ylabel="loss", columns=("train_loss", "val_loss"), 
     title, ylabel : str
     columns : one to three of a history's columns to draw: solid, dashed, dotted
     line : (name, value) of a level to compare with, or None
+    scale : "log" or "linear", of the loss's axis
 
     Returns
     -------
@@ -125,8 +134,42 @@ def curves(histories, title, ylabel="loss", columns=("train_loss", "val_loss"), 
                 ax.plot(history["epoch"], history[column], style, color=colour, label=label)
         if line is not None:
             ax.axhline(line[1], color="black", linestyle="-.", linewidth=1, label=line[0])
-        ax.set(title=title, xlabel="epoch", ylabel=ylabel, yscale="log")
+        ax.set(title=title, xlabel="epoch", ylabel=ylabel, yscale=scale)
         ax.legend(fontsize=8)
+    return fig
+
+
+def frontiers(tables, x_columns, y, label=None):
+    """What each method pays, in several currencies, for the same success.
+
+    Parameters
+    ----------
+    tables : dict of name -> DataFrame, a row a setting, in order; one to seven
+    x_columns : the columns that say what it costs, a panel each
+    y : the column that says how well it works, in shares of 1
+    label : a column whose values are written beside the first method's points, or None
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    with plt.rc_context(STYLE):
+        fig, axes = plt.subplots(
+            1, len(x_columns), figsize=(3.6 * len(x_columns), 3.4), sharey=True, squeeze=False,
+            layout="constrained",
+        )  # fmt: skip
+        for ax, x in zip(axes[0], x_columns, strict=True):
+            for colour, marker, (name, table) in zip(
+                COLOURS, "osD^vPX", tables.items(), strict=False
+            ):
+                ax.plot(table[x], table[y], marker=marker, color=colour, label=name, markersize=4)
+                for _, row in table.iterrows() if label is not None else ():
+                    ax.annotate(f"{row[label]:g}", (row[x], row[y]), fontsize=6, color=colour,
+                                xytext=(3, -7), textcoords="offset points")  # fmt: skip
+            ax.set(xlabel=x)
+        axes[0, 0].set(ylabel=y)
+        axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1))
+        axes[0, -1].legend(fontsize=8, loc="lower right")
     return fig
 
 

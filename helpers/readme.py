@@ -1,8 +1,8 @@
-"""The results in README.md, written from output/<experiment>/metrics.json: `make readme`."""
+"""The results in README.md and output/results.json, from the metrics files: `make readme`."""
 
-import json
 from pathlib import Path
 
+from helpers import results
 from helpers.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -10,7 +10,10 @@ BEGIN, END = "<!-- results: begin, written by make readme -->", "<!-- results: e
 EXPERIMENTS = {
     "fc_vanilla": "Fully-connected autoencoder",
     "fc_vae": "Fully-connected VAE",
+    "smile_truth": "The true smile, on rendered faces",
     "conv_vanilla": "Convolutional autoencoder",
+    "conv_vanilla_32": "Convolutional autoencoder, 32 numbers",
+    "smile": "The smile, judged",
     "conv_vae": "Convolutional VAE",
     "conv_skips": "UNet with skip connections, trained to copy",
     "conv_denoising": "Denoising",
@@ -28,10 +31,11 @@ NAMES = {
     "pca_128": "PCA, 128 numbers",
     "linear_128": "linear autoencoder, 128 numbers",
 }
+NO_INTERVAL = {"low": None, "high": None}
 
 
 def render(output):
-    """The results as Markdown: a table for each experiment that has metrics.
+    """The results as Markdown: the goals, and folded a table for each experiment with metrics.
 
     Parameters
     ----------
@@ -45,19 +49,16 @@ def render(output):
     ------
     ValueError : if a metrics.json is no JSON.
     """
-    parts = []
-    for name, title in EXPERIMENTS.items():
-        path = Path(output) / name / "metrics.json"
-        if not path.exists():
-            continue
-        try:
-            metrics = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path} is damaged ({error}); run its notebook again") from None
-        parts.append(
-            f"**{title}** ([metrics.json](output/{name}/metrics.json))\n\n{_table(metrics)}"
-        )
-    return "\n\n".join(parts) or "No experiment has been run yet."
+    metrics = results.read(output)
+    parts = [
+        f"**{title}** ([metrics.json](output/{name}/metrics.json))\n\n{_table(metrics[name])}"
+        for name, title in EXPERIMENTS.items()
+        if name in metrics
+    ]
+    if not parts:
+        return "No experiment has been run yet."
+    folded = ["<details><summary>All numbers, experiment by experiment</summary>", *parts]
+    return "\n\n".join([results.table(output), *folded, "</details>"])
 
 
 def _table(metrics):
@@ -100,9 +101,7 @@ def _label(name):
 def _number(value):
     if value is None:
         return ""
-    if isinstance(value, dict):
-        return f"{value['value']:.4g} ({value['low']:.4g} to {value['high']:.4g})"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return results.number(value if isinstance(value, dict) else {"value": value} | NO_INTERVAL)
 
 
 def update(readme, output):
@@ -120,5 +119,6 @@ def update(readme, output):
 
 
 if __name__ == "__main__":
+    results.write(ROOT / "output")
     changed = update(ROOT / "README.md", ROOT / "output")
     print("README.md has the new results." if changed else "README.md is up to date.")

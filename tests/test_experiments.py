@@ -280,3 +280,36 @@ def test_an_unknown_experiment_is_named_with_the_known_ones():
 def test_an_experiment_without_weights_says_so(tmp_path):
     with pytest.raises(FileNotFoundError, match="there are no weights at"):
         load_experiment("cvae", tmp_path)
+
+
+def two_layers(seed):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64))
+
+
+def test_weights_refer_to_what_their_base_has_already(tmp_path):
+    history = pd.DataFrame({"seconds": [1.0]})
+    base, other = two_layers(0), two_layers(1)
+    other[0].load_state_dict(base[0].state_dict())
+    paths = tmp_path / "base" / "model.safetensors", tmp_path / "other" / "model.safetensors"
+    for path in paths:
+        path.parent.mkdir()
+    save_weights(paths[0], base, {"model": {}}, history)
+    save_weights(paths[1], other, {"model": {}}, history, base=paths[0])
+    assert paths[1].stat().st_size < 0.7 * paths[0].stat().st_size
+    tensors, _ = read_weights(paths[1])
+    for name, value in other.state_dict().items():
+        torch.testing.assert_close(tensors[name], value.half().float(), rtol=0, atol=0)
+
+
+def test_weights_whose_base_has_changed_are_refused(tmp_path):
+    history = pd.DataFrame({"seconds": [1.0]})
+    base, path = tmp_path / "base.safetensors", tmp_path / "model.safetensors"
+    save_weights(base, two_layers(0), {"model": {}}, history)
+    save_weights(path, two_layers(0), {"model": {}}, history, base=base)
+    save_weights(base, two_layers(1), {"model": {}}, history)
+    with pytest.raises(ValueError, match=r"base\.safetensors has changed"):
+        read_weights(path)
+    base.unlink()
+    with pytest.raises(ValueError, match="damaged"):
+        read_weights(path)

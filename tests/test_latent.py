@@ -6,7 +6,13 @@ import torch
 from torch import nn
 from torch.distributions import Normal
 
-from helpers.latent import apply_in_batches, attribute_vector, interpolate, nearest
+from helpers.latent import (
+    apply_in_batches,
+    attribute_vector,
+    attribute_vector_within,
+    interpolate,
+    nearest,
+)
 from helpers.pca import fit_pca
 from helpers.training import to_unit
 
@@ -120,3 +126,21 @@ def test_too_many_components_are_refused(components):
     images = torch.zeros(40, 3, 4, 4, dtype=torch.uint8)
     with pytest.raises(ValueError, match="components must be .* (1|48)"):
         fit_pca(images, components)
+
+
+def test_attribute_vector_within_people_is_blind_to_who_they_are():
+    people = np.repeat(["a", "b", "c"], [4, 2, 3])
+    present = np.array([True, False, False, True, True, False, True, True, True])
+    who = {"a": 10.0, "b": -3.0, "c": 99.0}  # c always has it, and must not matter
+    step = torch.tensor([1.0, 2.0])
+    codes = (
+        torch.tensor([[who[p], 0.0] for p in people]) + torch.from_numpy(present)[:, None] * step
+    )
+    torch.testing.assert_close(attribute_vector_within(codes, present, people), step)
+
+
+def test_attribute_vector_within_people_needs_somebody_with_both():
+    with pytest.raises(ValueError, match="nobody has both"):
+        attribute_vector_within(torch.ones(2, 3), np.array([True, False]), np.array(["a", "b"]))
+    with pytest.raises(ValueError, match="2 of each, got 1 of bool"):
+        attribute_vector_within(torch.ones(2, 3), np.array([True]), np.array(["a", "b"]))

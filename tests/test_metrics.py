@@ -8,6 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from helpers.metrics import (
     frechet_distance,
+    kernel_distance,
     psnr,
     reconstruction_scores,
     split_by_person,
@@ -149,3 +150,18 @@ def test_the_frechet_distance_is_that_of_two_gaussians():
 def test_features_that_do_not_fit_are_refused(shape):
     with pytest.raises(ValueError, match="arrays .N, D. of one width"):
         frechet_distance(np.zeros((5, 3)), np.zeros(shape))
+
+
+def test_kernel_distance_grows_with_the_shift():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 300, 4))
+    near, far = kernel_distance(a, b), kernel_distance(a, b + 1)
+    assert abs(near) < 0.1 < far
+    assert far == kernel_distance(a, b + 1)
+
+
+def test_kernel_distance_of_an_exact_pair_of_sets():
+    a, b = np.array([[0.0], [2.0]]), np.array([[1.0], [3.0]])
+    k = lambda x, y: (x * y + 1.0) ** 3  # noqa: E731
+    expected = k(0, 2) + k(1, 3) - (k(0, 1) + k(0, 3) + k(2, 1) + k(2, 3)) / 2
+    assert kernel_distance(a, b) == pytest.approx(expected)

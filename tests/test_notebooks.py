@@ -5,10 +5,11 @@ import re
 from types import SimpleNamespace
 
 import nbformat
-import papermill
 import pytest
+from papermill import inspect_notebook
 from PIL import Image
 
+from helpers.execute import execute
 from helpers.notebooks import ROOT
 
 SOURCES = {
@@ -63,18 +64,9 @@ def run(name, output_dir, executed):
         "TRAIN_IMAGES": 600,
         "STANDIN_EPOCHS": 1,
     }
-    unknown = settings.keys() - papermill.inspect_notebook(str(ROOT / f"{name}.ipynb")).keys()
+    unknown = settings.keys() - inspect_notebook(str(ROOT / f"{name}.ipynb")).keys()
     assert not unknown, f"{name}.ipynb has no setting {', '.join(sorted(unknown))}"
-    papermill.execute_notebook(
-        str(ROOT / f"{name}.ipynb"),
-        str(executed),
-        settings,
-        cwd=str(ROOT),
-        kernel_name="python3",
-        progress_bar=False,
-        log_output=False,
-    )
-    return nbformat.read(executed, as_version=4)
+    return execute(name, parameters=settings, executed=executed)
 
 
 def outputs(notebook):
@@ -101,7 +93,7 @@ def complaints(notebook):
 @pytest.fixture(scope="module", params=SOURCES)
 def executed(request, environment, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    notebook = run(request.param, folder / "output", folder / "executed.ipynb")
+    notebook = run(request.param, folder / "output", folder / "executed")
     return SimpleNamespace(name=request.param, notebook=notebook, folder=folder)
 
 
@@ -143,7 +135,7 @@ def test_a_second_run_loads_the_weights(executed):
     if executed.name != "cvae_mnist":
         pytest.skip("one notebook is enough, and this one is the quickest")
     assert ": training, there are no weights" in text_of(executed.notebook)
-    again = run(executed.name, executed.folder / "output", executed.folder / "again.ipynb")
+    again = run(executed.name, executed.folder / "output", executed.folder / "again")
     assert not complaints(again)
     assert "weights loaded" in text_of(again) and ": training, " not in text_of(again)
 

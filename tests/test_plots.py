@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
+from helpers import plots
 from helpers.plots import DPI, curves, image_grid, save, show_image
 
 
@@ -106,3 +107,12 @@ def test_the_same_figure_is_the_same_file(images, tmp_path):
     for name in ("first", "again"):
         save(image_grid([images[:3]], "title"), tmp_path / f"{name}.png")
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "again.png").read_bytes()
+
+
+def test_frontiers_draw_each_method_against_each_cost():
+    table = pd.DataFrame({"t": [1, 2], "cost": [0.1, 0.3], "other": [3.0, 5.0], "won": [0.4, 0.9]})
+    fig = plots.frontiers({"a": table, "b": table * 2}, ("cost", "other"), "won", "t")
+    assert [ax.get_xlabel() for ax in fig.axes] == ["cost", "other"]
+    assert fig.axes[0].get_ylabel() == "won"
+    assert [list(line.get_xdata()) for line in fig.axes[1].lines] == [[3.0, 5.0], [6.0, 10.0]]
+    assert [text.get_text() for text in fig.axes[0].texts] == ["1", "2", "2", "4"]

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from helpers import results
 from helpers.readme import BEGIN, END, ROOT, render, update
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -59,7 +60,10 @@ def test_each_kind_of_metric_gets_its_place(tmp_path):
     )
     write_metrics(tmp_path / "cvae", kl=2.0, test_mse=1.0, pca_test_mse=4.0, units=3)
     lines = render(tmp_path).splitlines()
-    assert [line for line in lines if line.startswith("|")] == [
+    details = lines[
+        lines.index("<details><summary>All numbers, experiment by experiment</summary>") :
+    ]
+    assert [line for line in details if line.startswith("|")] == [
         "|  | MSE | units |",
         "| --- | ---: | ---: |",
         "| this model | 1.5 (1 to 2) | 7 |",
@@ -74,6 +78,30 @@ def test_each_kind_of_metric_gets_its_place(tmp_path):
         "| MSE | 1 | 4 |",
         "| units | 3 |  |",
     ]
+
+
+def test_a_goal_is_reached_or_missed(tmp_path):
+    write_metrics(tmp_path / "fc_vanilla", test_mse=interval(0.99), pca_128={"test_mse": 1.0})
+    write_metrics(tmp_path / "conv_vanilla", test_mse=interval(0.9))
+    fully, conv = "MSE from 128 numbers, fully connected", "MSE from 128 numbers, convolutional"
+    rows = {line.split(" | ")[0]: line for line in results.table(tmp_path).splitlines()}
+    assert rows[f"| {fully}"].endswith("| PCA 1 | at most 0.98 x = 0.98 | **missed** |")
+    assert rows[f"| {conv}"].endswith(
+        "| 0.9 (0.4 to 1.4) | PCA 1 | at most 0.92 x = 0.92 | reached |"
+    )
+
+
+def test_the_list_of_results_is_that_of_the_metrics(tmp_path):
+    listed = json.loads((ROOT / "output" / "results.json").read_text(encoding="utf-8"))
+    assert listed == results.collect(ROOT / "output"), "results.json is out of date: make readme"
+    assert {(r["experiment"], r["metric"]) for r in listed} == results.RESULTS.keys()
+    write_metrics(tmp_path / "conv_vae", test_mse=interval(1.5), active_units=7)
+    results.write(tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8")) == [
+        {"experiment": "conv_vae", "metric": "test_mse", **interval(1.5)},
+        {"experiment": "conv_vae", "metric": "active_units", "value": 7, "low": None, "high": None,
+         "n": None},
+    ]  # fmt: skip
 
 
 def test_update_writes_between_the_markers_and_nowhere_else(tmp_path):
