@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from helpers.files import replacing
@@ -41,7 +42,7 @@ def execute(name, *, in_place=False, parameters=None, executed=EXECUTED):
     notebook = nbformat.read(path, as_version=4)
     if parameters:
         notebook = parameterize_notebook(
-            notebook, parameters, kernel_name="python3", language="python"
+            load_notebook_node(str(path)), parameters, kernel_name="python3", language="python"
         )
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)

@@ -14,6 +14,7 @@ NOTEBOOK_OF = {
     "fc_vanilla": "autoencoders_fc",
     "fc_vae": "autoencoders_fc",
     "conv_vanilla": "autoencoders_conv",
+    "conv_vanilla_32": "autoencoders_conv",
     "conv_denoising": "autoencoders_conv",
     "conv_occlusion": "autoencoders_conv",
     "conv_vae": "autoencoders_conv",
