@@ -4,6 +4,7 @@ import json
 import math
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -66,6 +67,7 @@ def fit(
     batch_size=64,
     lr=1e-3,
     weight_decay=1e-2,
+    optimizer=None,
     ema_decay=0.995,
     augment=None,
     seed=42,
@@ -74,9 +76,9 @@ def fit(
 ):
     """Train `model`; leave it in eval mode with the averaged weights.
 
-    AdamW (Loshchilov & Hutter, 2019) under a warm-up and a cosine learning rate. The weights
-    that are measured and kept are an exponential moving average over the steps, which
-    generalises better than the last step's (Polyak & Juditsky, 1992; Izmailov et al., 2018).
+    AdamW (Loshchilov & Hutter, 2019), or another optimizer, under a warm-up and a cosine learning
+    rate. The weights that are measured and kept are an exponential moving average over the steps,
+    which generalises better than the last step's (Polyak & Juditsky, 1992; Izmailov et al., 2018).
     Devices, precision and processes are left to Hugging Face `accelerate`. Every epoch draws
     its order and its noise from (seed, epoch), so that a run which was killed and goes on from
     its checkpoint ends with the very weights of an uninterrupted one.
@@ -89,8 +91,10 @@ def fit(
         `loss_fn(model, images, *labels)`, images float in [0, 1], returns a dict of scalar
         tensors: "loss" is minimised, the other terms are recorded.
     epochs, batch_size : int; images a step are counted over all processes
-    lr : float, AdamW's learning rate at its peak
+    lr : float, the learning rate at its peak
     weight_decay : float
+    optimizer : torch.optim.Optimizer class, built with the parameters, lr and weight_decay;
+        None: AdamW
     ema_decay : float in [0, 1), how much of the average a step keeps
     augment : callable on float images (B, C, H, W), or None
     seed : int
@@ -116,11 +120,13 @@ def fit(
     model.to(accelerator.device, memory_format=torch.channels_last)
     ema = AveragedModel(model, avg_fn=_ema_with_warmup(ema_decay), use_buffers=True)
     learned = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(learned, lr, weight_decay=weight_decay, fused=True)
+    build = optimizer or partial(torch.optim.AdamW, fused=True)
+    optimizer = build(learned, lr=lr, weight_decay=weight_decay)
     net = accelerator.prepare(model)
 
     run = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay,
-           "ema_decay": ema_decay, "seed": seed, "images": len(train[0])}  # fmt: skip
+           "ema_decay": ema_decay, "seed": seed, "images": len(train[0]),
+           "optimizer": type(optimizer).__name__}  # fmt: skip
     rows = _resume(checkpoint, run, model, ema, optimizer)
     steps = max(1, len(train[0]) // batch_size)
     started = time.time() - (rows[-1]["seconds"] if rows else 0)

@@ -179,6 +179,17 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_from(faces, tmp_path, cap
     assert same_weights(other, train(faces)[0])
 
 
+def test_another_optimizer_can_be_given(faces):
+    class Still(torch.optim.SGD):
+        def step(self):
+            pass
+
+    model, _ = train(faces, optimizer=Still)
+    torch.manual_seed(0)
+    for before, after in zip(Small().parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(before, after.cpu())
+
+
 def test_interrupting_the_kernel_keeps_the_weights_so_far(faces, tmp_path, capsys):
     checkpoint = tmp_path / "checkpoint.safetensors"
 
