@@ -45,9 +45,9 @@ def download(url, path, known_hash=None, check=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.parent / ".download"
     with FileLock(path.parent / ".download.lock"):
-        if path.exists():  # another process was quicker
-            return
         try:
+            if path.exists():  # another process was quicker
+                return
             for wait in (*WAITS, None):
                 shutil.rmtree(part, ignore_errors=True)
                 try:

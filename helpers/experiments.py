@@ -173,12 +173,14 @@ def read_weights(path):
         if metadata.get("crc32") not in (None, _crc32(tensors, metadata)):  # None: an older file
             changed = f", or {metadata['base']} has changed" if "base" in metadata else ""
             raise ValueError(f"its checksum is wrong{changed}")
+        if not metadata.keys() <= {*META, "crc32", "base", "shared"}:
+            raise ValueError("it says more than it should")
         history = pd.read_json(StringIO(metadata["history"]), orient="records")
         settings = json.loads(metadata["settings"])
         name = metadata["class"]
         if "model" not in settings or "seconds" not in history or history.empty:
             raise ValueError("it does not say how it was trained")
-    except (SafetensorError, LookupError, ValueError, TypeError, AttributeError, OSError) as error:
+    except (SafetensorError, LookupError, ValueError, TypeError, RecursionError, OSError) as error:
         raise ValueError(
             f"{path} is damaged or is no weights file of this course ({error}); restore it with "
             f"git, or delete it to train anew"

@@ -1,10 +1,12 @@
 """Reading the photos of LFW in parallel: from a folder, or straight out of an archive."""
 
+import errno
 import gzip
 import io
 import itertools
 import os
 import re
+import struct
 import tarfile
 import unicodedata
 import zipfile
@@ -28,8 +30,9 @@ MAX_BYTES = 16 << 20
 MAX_PHOTO_BYTES = 1 << 20
 MAX_TOTAL_BYTES = 16 << 30
 MAX_PIXELS = 16_000_000
-DAMAGED = (
+DAMAGED = (  # what gzip, tarfile and zipfile raise, and what they let pass that breaks on damage
     gzip.BadGzipFile, zlib.error, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError,
+    struct.error, OverflowError, ValueError,
 )  # fmt: skip
 
 
@@ -169,7 +172,11 @@ def _members(path):
         return
     try:
         yield from _zip_members(path) if path.suffix == ".zip" else _tar_members(path)
-    except DAMAGED as error:
+    except _Refused:
+        raise
+    except (*DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # the disk's fault: not found, not allowed
         raise ValueError(
             f"{path} is cut off or damaged ({error}). Delete it and get it anew."
         ) from error
@@ -215,6 +222,10 @@ def _zip_members(path):
                 yield member.filename, archive.read(member)
 
 
+class _Refused(ValueError):
+    """An archive that is not damaged, but not to be trusted."""
+
+
 class _Guard:
     """Refuses archives that were made to do harm. Nothing is unpacked, so nothing could escape."""
 
@@ -226,9 +237,9 @@ class _Guard:
         self.bytes += size
         parts = re.split(r"[/\\]", name)
         if ".." in parts or not parts[0] or ":" in parts[0]:
-            raise ValueError(f"{self.path} is not to be trusted: {name!r} points outside of it.")
+            raise _Refused(f"{self.path} is not to be trusted: {name!r} points outside of it.")
         if self.count > MAX_MEMBERS or size > MAX_BYTES or self.bytes > MAX_TOTAL_BYTES:
-            raise ValueError(
+            raise _Refused(
                 f"{self.path} is refused at {name!r}: at most {MAX_MEMBERS:,} files of"
                 f" {MAX_BYTES:,} bytes are read, {MAX_TOTAL_BYTES:,} bytes together."
             )

@@ -5,16 +5,18 @@ import os
 import pickle
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
 from helpers import notebooks
 from helpers.experiments import Experiment, read_weights, save_weights
 from helpers.files import replacing, write_json
-from helpers.notebooks import definitions, load_experiment
+from helpers.notebooks import ROOT, definitions, load_experiment
 
 
 class Model(nn.Module):
@@ -190,6 +192,59 @@ def test_a_file_that_is_no_weights_of_ours_is_refused(published, tmp_path, kind)
     assert not trap.exists()
 
 
+def test_no_flipped_bit_in_weights_goes_unseen(published):
+    whole = published.read_bytes()
+    for position in np.random.default_rng(0).integers(0, len(whole), 300):
+        content = bytearray(whole)
+        content[position] ^= 1 << int(position) % 8
+        published.write_bytes(content)
+        try:
+            tensors, metadata = read_weights(published)
+        except ValueError as error:
+            assert "is damaged or is no weights file" in str(error)
+        else:  # a space became a tab
+            assert (tensors["linear.weight"] == 1).all() and metadata["settings"] == settings()
+
+
+def test_weights_from_before_there_were_checksums_are_read(published):
+    with safe_open(published, "pt") as file:
+        metadata = {k: v for k, v in file.metadata().items() if k != "crc32"}
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    save_file(tensors, published, metadata)
+    assert read_weights(published)[1]["class"] == "Model"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("output/**/model.safetensors")), ids=str)
+def test_published_weights_have_a_checksum(path):
+    with safe_open(path, "pt") as file:
+        assert "crc32" in file.metadata()
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"settings": "[]"}, {"settings": "{}"}, {"settings": "3"}, {"history": "[]"},
+        {"history": "{}"}, {"history": '[{"epoch": 1}]'}, {"settings": "[" * 10**5},
+    ],
+)  # fmt: skip
+def test_weights_that_do_not_say_how_they_were_trained(published, metadata):
+    good = {"class": "Model", "settings": '{"model": {}}', "history": '[{"seconds": 1.0}]'}
+    save_file({"x": torch.ones(2)}, published, good)
+    read_weights(published)
+    save_file({"x": torch.ones(2)}, published, good | metadata)
+    with pytest.raises(ValueError, match="is damaged or is no weights file"):
+        read_weights(published)
+
+
+def test_weights_of_a_model_that_has_changed_since_are_trained_anew(experiment, published, capsys):
+    trainer = Trainer(value=2.0)
+    trainer.model.linear = nn.Linear(4, 5)
+    trainer.run(experiment, settings())
+    assert trainer.calls == 1
+    out = capsys.readouterr().out
+    assert f"training, {published} is of another Model: linear." in out
+
+
 def test_damaged_weights_are_trained_anew_and_it_is_said(experiment, published, capsys):
     published.write_bytes(published.read_bytes()[:100])
     trainer = Trainer()
@@ -313,3 +368,24 @@ def test_weights_whose_base_has_changed_are_refused(tmp_path):
     base.unlink()
     with pytest.raises(ValueError, match="damaged"):
         read_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("torch", {}, "'torch' is no model"),
+        ("Gone", {}, "'Gone' is no model"),
+        ("Net", {}, "latent_dim"),
+        ("Net", {"latent_dim": 5}, "Net"),
+        ("Net", {"latent_dim": -1}, "negative"),
+        ("Net", {"latent_dim": 10**15}, "memory|alloc|bytes"),
+    ],
+)
+def test_weights_that_do_not_fit_the_notebook(course, name, arguments, message):
+    path = course / "output" / "cvae" / "model.safetensors"
+    net = definitions("cvae_mnist").Net(4)
+    net.__class__ = type(name, (type(net),), {})
+    save_weights(path, net, {"model": arguments}, pd.DataFrame({"seconds": [1.0]}))
+    with pytest.raises(ValueError, match=f"does not fit cvae_mnist.ipynb .*{message}") as error:
+        load_experiment("cvae", course / "output")
+    assert str(path) in str(error.value) and "restore both with git" in str(error.value)

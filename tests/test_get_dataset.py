@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import hashlib
 import http.server
@@ -6,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tarfile
@@ -265,11 +267,47 @@ def test_attributes_that_are_no_table(tmp_path, change, message):
     assert "lfw_attributes.txt" in str(error.value)
 
 
-def test_attributes_in_another_encoding(tmp_path):
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_attributes_in_another_encoding(tmp_path, encoding):
     lay_out(tmp_path, "lfw")
-    (tmp_path / "lfw_attributes.txt").write_bytes(table_text().encode("latin-1"))
+    (tmp_path / "lfw_attributes.txt").write_bytes(table_text().encode(encoding))
     with pytest.raises(ValueError, match="UTF-8"):
         fetch_dataset(data_dir=tmp_path)
+
+
+def test_attributes_with_the_line_ends_of_old_macs(tmp_path):
+    path = tmp_path / "table.txt"
+    path.write_text(table_text(), encoding="utf-8")
+    plain = read_attributes(path)
+    path.write_bytes(table_text().replace("\n", "\r").encode())
+    pd.testing.assert_frame_equal(read_attributes(path), plain)
+
+
+def test_attributes_separated_by_commas(tmp_path):
+    lay_out(tmp_path, "lfw", table=table_text().replace("\t", ","))
+    with pytest.raises(ValueError, match="no attribute table: no line names person and imagenum"):
+        fetch_dataset(data_dir=tmp_path)
+
+
+def test_a_folder_in_place_of_the_attributes(tmp_path):
+    lay_out(tmp_path, "lfw")
+    (tmp_path / "lfw_attributes.txt").unlink()
+    (tmp_path / "lfw_attributes.txt").mkdir()
+    with pytest.raises(ValueError, match="lfw_attributes.txt is a folder, .* Remove it"):
+        fetch_dataset(data_dir=tmp_path)
+
+
+def test_a_file_in_place_of_the_data_folder(tmp_path):
+    (tmp_path / "data").write_text("not a folder", encoding="utf-8")
+    with pytest.raises(FileNotFoundError, match="no LFW photos in .*cannot be put there.*DATA_DIR"):
+        fetch_dataset(data_dir=tmp_path / "data", source="lfw")
+
+
+def test_the_wrong_folder(tmp_path):
+    """DATA_DIR is set to the photos' own folder."""
+    lay_out(tmp_path, "lfw-deepfunneled")
+    with pytest.raises(ConnectionError, match="no LFW photos in .*looked for lfw-deepfunneled/"):
+        fetch_dataset(data_dir=tmp_path / "lfw-deepfunneled", source="lfw")
 
 
 # ---- Odd photos
@@ -373,6 +411,25 @@ def test_archive_cut_off(tmp_path):
                 fetch_dataset(data_dir=folder)
 
 
+@pytest.mark.parametrize("where", ["lfw.tgz", "lfw.tar.gz", "lfw.zip"])
+@pytest.mark.parametrize("content", ["html", "noise", "a bare tar", "gzip of noise"])
+def test_no_archive_at_all(tmp_path, where, content):
+    path = lay_out(tmp_path, where)
+    noise = np.random.default_rng(0).bytes(5000)
+    bare = io.BytesIO()
+    with tarfile.open(fileobj=bare, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("lfw"))
+    contents = {
+        "html": b"<!DOCTYPE html><html>Sign in to download</html>",
+        "noise": noise,
+        "a bare tar": bare.getvalue(),
+        "gzip of noise": gzip.compress(noise),
+    }
+    path.write_bytes(contents[content])
+    with pytest.raises(ValueError, match=f"{where} is cut off or damaged .* Delete it and get it"):
+        fetch_dataset(data_dir=tmp_path)
+
+
 @pytest.mark.parametrize("damage", ["flip a bit of a header", "cut between two members"])
 def test_archive_damaged_before_it_was_compressed(tmp_path, damage):
     path = lay_out(tmp_path, "lfw.tgz")
@@ -426,6 +483,39 @@ def test_member_that_points_outside(tmp_path, name):
     assert not list(tmp_path.rglob("*evil*"))
 
 
+@pytest.mark.parametrize("name", ["../../evil.jpg", "/etc/evil.jpg", "C:\\evil.jpg"])
+def test_member_of_a_zip_that_points_outside(tmp_path, name):
+    path = lay_out(tmp_path / "data", "lfw.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(ValueError, match="not to be trusted"):
+        fetch_dataset(data_dir=tmp_path / "data")
+    assert not list(tmp_path.rglob("*evil*"))
+
+
+def test_a_link_in_a_zip_is_not_followed(tmp_path):
+    (tmp_path / "secret.jpg").write_bytes(jpeg(99))
+    path = lay_out(tmp_path, "lfw.zip", dict(list(JPEGS.items())[1:]))
+    link = zipfile.ZipInfo("lfw/" + photo_path(*PHOTOS[0]))
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, str(tmp_path / "secret.jpg"))
+    _, attrs = fetch_dataset(data_dir=tmp_path)
+    assert PHOTOS[0] not in attrs.index and len(attrs) == len(PHOTOS) - 1
+
+
+def test_a_zip_with_a_password(tmp_path):
+    path = lay_out(tmp_path, "lfw.zip")
+    content = bytearray(path.read_bytes())
+    for signature, place in ((b"PK\1\2", 8), (b"PK\3\4", 6)):  # the flag of all members
+        start = -1
+        while (start := content.find(signature, start + 1)) >= 0:
+            content[start + place] |= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="lfw.zip is cut off or damaged .*(encrypted|password)"):
+        fetch_dataset(data_dir=tmp_path)
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 def test_links_are_not_followed(tmp_path, kind):
     (tmp_path / "secret.jpg").write_bytes(jpeg(99))
@@ -447,6 +537,47 @@ def test_bombs(tmp_path, monkeypatch):
     monkeypatch.setattr("helpers.images.MAX_MEMBERS", 5)
     path = lay_out(tmp_path, "lfw.tgz")
     with pytest.raises(ValueError, match=f"{path} is refused .* at most 5 files"):
+        fetch_dataset(data_dir=tmp_path)
+
+
+def test_a_zip_bomb(tmp_path):
+    path = lay_out(tmp_path, "lfw.zip")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("lfw/zeros.bin", bytes(17 << 20))
+    with pytest.raises(ValueError, match="refused at 'lfw/zeros.bin': at most .*16,777,216 bytes"):
+        fetch_dataset(data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("header", ["size", "GNU.sparse.realsize"])
+def test_a_tar_that_claims_a_giant(tmp_path, header):
+    """A header of a few bytes that stands for a terabyte of zeros."""
+    path = lay_out(tmp_path, "lfw.tgz")
+    packed = io.BytesIO(gzip.decompress(path.read_bytes()))
+    with tarfile.open(fileobj=packed, mode="a", format=tarfile.PAX_FORMAT) as archive:
+        giant = tarfile.TarInfo("lfw/giant.bin")
+        giant.pax_headers = {header: str(1 << 40)}
+        if header != "size":
+            giant.pax_headers |= {
+                "GNU.sparse.map": f"0,0,{1 << 40},0",
+                "GNU.sparse.size": str(1 << 40),
+            }
+            giant.pax_headers |= {"GNU.sparse.major": "0", "GNU.sparse.minor": "1"}
+        archive.addfile(giant)
+    path.write_bytes(gzip.compress(packed.getvalue()))
+    with pytest.raises(
+        ValueError, match="refused at 'lfw/giant.bin': at most|is cut off or damaged"
+    ):
+        fetch_dataset(data_dir=tmp_path)
+
+
+def test_a_tar_of_headers_upon_headers(tmp_path):
+    """Each long name announces the next: what reads them goes deeper and deeper."""
+    path = lay_out(tmp_path, "lfw.tgz")
+    name = tarfile.TarInfo("././@LongLink")
+    name.type, name.size = tarfile.GNUTYPE_LONGNAME, 2
+    block = name.tobuf(tarfile.GNU_FORMAT) + b"a\0" + bytes(510)
+    path.write_bytes(gzip.compress(3000 * block + gzip.decompress(path.read_bytes())))
+    with pytest.raises(ValueError, match="is cut off or damaged"):
         fetch_dataset(data_dir=tmp_path)
 
 
@@ -791,15 +922,84 @@ def test_photos_are_downloaded_only_if_their_hash_is_right(tmp_path, monkeypatch
     assert attrs.attrs["source"] == "lfw_funneled"
 
 
-def test_server_that_stalls(tmp_path, monkeypatch):
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n"
+ANSWERS = {  # of a server that then stays silent, hangs up, or resets the connection
+    "nothing": b"",
+    "garbage": b"220 smtp.example.org\r\n\r\n",
+    "a head": HEAD + b"\r\n",
+    "a part": HEAD + b"\r\n" + bytes(30_000),
+    "no length": b"HTTP/1.0 200 OK\r\n\r\n" + bytes(30_000),
+    "broken gzip": HEAD + b"Content-Encoding: gzip\r\n\r\n" + bytes(100_000),
+    "another scheme": b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("then", ["silent", "close", "reset"])
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_server_that_does_not_keep_to_the_rules(tmp_path, monkeypatch, answer, then):
+    monkeypatch.setattr(downloads, "TIMEOUT", (0.2, 0.2))
+    connections = []
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connections.append(listener.accept()[0])
+                connections[-1].recv(1000)
+                connections[-1].sendall(ANSWERS[answer])
+                if then == "reset":
+                    connections[-1].setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                    )
+                if then != "silent":
+                    connections[-1].close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/file"
+        with pytest.raises(ConnectionError, match=f"^{url} cannot be had: ") as error:
+            downloads.download(url, tmp_path / "file", f"sha256:{64 * '0'}")
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    for connection in connections:
+        connection.close()
+    assert str(error.value).count(":") == 3 and "\n" not in str(error.value)
+    assert os.listdir(tmp_path) in ([], [".download.lock"])
+    if answer == "a part":
+        assert len(connections) == 3  # it is worth asking again
+
+
+def test_a_stall_or_a_cut_that_passes_costs_only_time(tmp_path, monkeypatch, server):
     monkeypatch.setattr(downloads, "TIMEOUT", (0.3, 0.3))
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(ConnectionError, match="cannot be reached"):
-            downloads.download(url, tmp_path / "file")
+    server.answers = [CUT, (500, b"", 0), GOOD]
+    downloads.download(f"{server.url}/table", tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == TABLE and server.asked == 3
+
+
+def test_a_name_that_nobody_knows(tmp_path):
+    start = time.perf_counter()
+    with pytest.raises(ConnectionError, match="nowhere.invalid/file cannot be had: .*reached"):
+        downloads.download("http://nowhere.invalid/file", tmp_path / "file")
+    assert time.perf_counter() - start < 20
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 429, 500, 502, 503, 504])
+def test_a_status_that_stays(tmp_path, server, status):
+    server.answers = [(status, b"<html>no</html>", 0)]
+    with pytest.raises(ConnectionError, match=f"cannot be had: the server answered {status}"):
+        downloads.download(f"{server.url}/table", tmp_path / "file")
+    assert server.asked == (3 if status == 429 or status >= 500 else 1)
     assert not (tmp_path / "file").exists()
+
+
+def test_a_table_that_is_cut_in_its_last_number(tmp_path, monkeypatch, server):
+    """Without a length or a hash only the missing line end tells."""
+    lay_out(tmp_path, "lfw.tgz")
+    (tmp_path / "lfw_attributes.txt").unlink()
+    monkeypatch.setattr(lfw, "TABLE_URL", f"{server.url}/table")
+    server.answers = [(200, TABLE[:-3], 0)]
+    with pytest.raises(ConnectionError, match="not the published file"):
+        fetch_dataset(data_dir=tmp_path, source="lfw")
 
 
 def test_digits_are_not_taken_from_a_damaged_file(tmp_path, server, monkeypatch):
