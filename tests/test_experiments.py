@@ -16,7 +16,7 @@ from torch import nn
 from helpers import notebooks
 from helpers.experiments import Experiment, read_weights, save_weights
 from helpers.files import replacing, write_json
-from helpers.notebooks import ROOT, definitions, load_experiment
+from helpers.notebooks import NOTEBOOK_OF, ROOT, definitions, load_experiment
 
 
 class Model(nn.Module):
@@ -310,6 +310,20 @@ def test_only_the_definitions_of_a_notebook_are_run(course):
     module = definitions("cvae_mnist")
     assert module.Net(5).latent_dim == 5
     assert "Net" not in globals()
+
+
+@pytest.mark.parametrize("category", ["DeprecationWarning", "FutureWarning"])
+@pytest.mark.parametrize(
+    "module", ["get_dataset", "helpers.plots", *sorted(set(NOTEBOOK_OF.values()))]
+)
+def test_what_our_own_code_uses_must_not_be_deprecated(module, category):
+    """Warnings from notebooks' definitions too are errors: see pyproject.toml."""
+    with pytest.raises(Warning, match="old"):
+        exec(f"import warnings; warnings.warn('old', {category})", {"__name__": module})
+
+
+def test_definitions_count_as_our_own_code(course):
+    assert definitions("cvae_mnist").Net.__module__ == "cvae_mnist"
 
 
 def test_an_unknown_notebook_is_named_with_the_known_ones(course):

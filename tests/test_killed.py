@@ -1,5 +1,6 @@
 """Killed at any moment, out of room, two at once: what is on disk is whole, old or new."""
 
+import faulthandler
 import gzip
 import hashlib
 import itertools
@@ -43,6 +44,7 @@ def in_child(function, prepare=lambda: None):
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
+        faulthandler.dump_traceback_later(60, exit=True)  # should it ever hang
         said = ""
         try:
             prepare()
@@ -330,6 +332,9 @@ def full():
     """As near to a full disk as one gets without being allowed to mount one."""
     import resource
 
+    nowhere = os.open(os.devnull, os.O_WRONLY)  # what is said need not fit into a file, either
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
 

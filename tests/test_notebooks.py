@@ -2,15 +2,18 @@
 
 import os
 import re
+import shutil
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import nbformat
+import papermill
 import pytest
-from papermill import inspect_notebook
 from PIL import Image
 
-from helpers.execute import execute
 from helpers.notebooks import ROOT
+from helpers.settings import SettingsError, check_settings
 
 SOURCES = {
     "autoencoders_fc": "synthetic",
@@ -56,17 +59,31 @@ def environment(tmp_path_factory):
         yield folder
 
 
-def run(name, output_dir, executed):
-    """Run a notebook in a quick setting; return it as it was executed."""
+def quick_settings(name, output_dir):
     settings = {
         "SOURCE": SOURCES[name],
         "OUTPUT_DIR": str(output_dir),
         "TRAIN_IMAGES": 600,
         "STANDIN_EPOCHS": 1,
     }
-    unknown = settings.keys() - inspect_notebook(str(ROOT / f"{name}.ipynb")).keys()
+    unknown = settings.keys() - papermill.inspect_notebook(str(ROOT / f"{name}.ipynb")).keys()
     assert not unknown, f"{name}.ipynb has no setting {', '.join(sorted(unknown))}"
-    return execute(name, parameters=settings, executed=executed)
+    return settings
+
+
+def run(name, output_dir, executed, path=None, **settings):
+    """Run a notebook, or another one at `path`, in a quick setting; return it as executed."""
+    settings = quick_settings(name, output_dir) | settings
+    papermill.execute_notebook(
+        str(path or ROOT / f"{name}.ipynb"),
+        str(executed),
+        settings,
+        cwd=str(ROOT),
+        kernel_name="python3",
+        progress_bar=False,
+        log_output=False,
+    )
+    return nbformat.read(executed, as_version=4)
 
 
 def outputs(notebook):
@@ -93,7 +110,7 @@ def complaints(notebook):
 @pytest.fixture(scope="module", params=SOURCES)
 def executed(request, environment, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    notebook = run(request.param, folder / "output", folder / "executed")
+    notebook = run(request.param, folder / "output", folder / "executed.ipynb")
     return SimpleNamespace(name=request.param, notebook=notebook, folder=folder)
 
 
@@ -135,9 +152,108 @@ def test_a_second_run_loads_the_weights(executed):
     if executed.name != "cvae_mnist":
         pytest.skip("one notebook is enough, and this one is the quickest")
     assert ": training, there are no weights" in text_of(executed.notebook)
-    again = run(executed.name, executed.folder / "output", executed.folder / "again")
+    again = run(executed.name, executed.folder / "output", executed.folder / "again.ipynb")
     assert not complaints(again)
     assert "weights loaded" in text_of(again) and ": training, " not in text_of(again)
+
+
+def pixels(output):
+    """Every figure of a run."""
+    paths = sorted((output / "standin").rglob("*.png"))
+    return {path.name: Image.open(path).convert("RGB").tobytes() for path in paths}
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_draw_the_very_pixels_of_the_first(executed, tmp_path):
+    """One of them from a copy of the course in a folder with a name as students give them.
+
+    Both are started from another working directory, and write to one and the same output folder.
+    """
+    if executed.name != "cvae_mnist":
+        pytest.skip("one notebook is enough, and this one is the quickest")
+    course = tmp_path / "Übung 3 (neu)"
+    shutil.copytree(ROOT / "helpers", course / "helpers")
+    shutil.copy(ROOT / "get_dataset.py", course)
+    notebook = nbformat.read(ROOT / f"{executed.name}.ipynb", as_version=4)
+    settings = quick_settings(executed.name, course / "output")
+    parameterized = papermill.parameterize.parameterize_notebook(notebook, settings)
+    nbformat.write(parameterized, course / "quick.ipynb")
+    options = [option for name, value in settings.items() for option in ("-p", name, str(value))]
+    papermill_run = ["papermill", str(ROOT / f"{executed.name}.ipynb"), "a.ipynb", *options,
+                     "--cwd", str(ROOT), "--kernel", "python3"]  # fmt: skip
+    nbconvert_run = ["jupyter", "nbconvert", "--execute", "--to", "notebook", "--output",
+                     str(tmp_path / "b.ipynb"), str(course / "quick.ipynb")]  # fmt: skip
+    runs = [
+        subprocess.Popen([sys.executable, "-m", *command], cwd=tmp_path, stderr=subprocess.PIPE)
+        for command in (papermill_run, nbconvert_run)
+    ]
+    for process in runs:
+        stderr = process.communicate()[1].decode()
+        assert process.returncode == 0, stderr[-3000:]
+    for name in ("a.ipynb", "b.ipynb"):
+        assert not complaints(nbformat.read(tmp_path / name, as_version=4))
+    assert [path.name for path in (course / "output").iterdir()] == ["standin"]
+    first, both = pixels(executed.folder / "output"), pixels(course / "output")
+    assert first.keys() == both.keys()
+    assert not [name for name in first if first[name] != both[name]]
+
+
+@pytest.mark.slow
+def test_cells_can_be_run_again_in_another_order(executed, tmp_path):
+    """In one kernel: from top to bottom, then every cell once more from bottom to top."""
+    if executed.name != "cvae_mnist":
+        pytest.skip("one notebook is enough, and this one is the quickest")
+    notebook = nbformat.read(ROOT / f"{executed.name}.ipynb", as_version=4)
+    again = [
+        nbformat.v4.new_code_cell(cell.source)
+        for cell in reversed(notebook.cells)
+        if cell.cell_type == "code" and "parameters" not in cell.metadata.get("tags", [])
+    ]
+    notebook.cells += again
+    nbformat.write(notebook, tmp_path / "twice.ipynb")
+    output = executed.folder / "output"
+    before = pixels(output)
+    twice = run(executed.name, output, tmp_path / "executed.ipynb", tmp_path / "twice.ipynb")
+    assert not complaints(twice) and ": training, " not in text_of(twice)
+    assert pixels(output) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "bad", "message"),
+    [
+        ("cvae_mnist", {"LATENT_DIM": 0}, "LATENT_DIM must be an integer of at least 1, got 0"),
+        ("autoencoders_fc", {"EPOCHS": -1}, "EPOCHS must be an integer of at least 1, got -1"),
+        ("autoencoders_conv", {"SOURCE": "syntetic"}, "SOURCE must be one of .*, got 'syntetic'"),
+    ],
+)
+def test_a_bad_setting_is_one_sentence_at_once(environment, tmp_path, name, bad, message):
+    with pytest.raises(papermill.PapermillExecutionError, match=message) as error:
+        run(name, tmp_path / "output", tmp_path / "executed.ipynb", **bad)
+    assert error.value.ename == "SettingsError" and len(error.value.traceback) == 1
+    cells = nbformat.read(tmp_path / "executed.ipynb", as_version=4).cells
+    tags = [cell.metadata.get("tags", []) for cell in cells if cell.cell_type == "code"]
+    failed = [
+        number
+        for number, cell in enumerate(c for c in cells if c.cell_type == "code")
+        if any(output.output_type == "error" for output in cell.outputs)
+    ]
+    assert failed == [tags.index(["injected-parameters"]) + 1]  # the very next cell
+    assert not (tmp_path / "output").exists()
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_settings_are_checked_and_those_committed_are_good(name):
+    cells = nbformat.read(ROOT / f"{name}.ipynb", as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    place = [cell.metadata.get("tags", []) for cell in code].index(["parameters"])
+    assert code[place + 1].source.startswith("check_settings(globals())\n")
+    settings = {}
+    exec(code[place].source, settings)
+    check_settings(settings)
+    for setting in ("SEED", "SOURCE", "OUTPUT_DIR", "RETRAIN", "LATENT_DIM", "EPOCHS", "LR"):
+        with pytest.raises(SettingsError, match=f"^{setting} must be "):
+            check_settings(settings | {setting: None})
 
 
 @pytest.fixture(scope="module", params=SOURCES)
