@@ -5,7 +5,6 @@ import torch
 from sklearn.decomposition import PCA
 
 from helpers import validation
-from helpers.training import to_unit
 
 
 def fit_pca(images, components, seed=42):
@@ -35,7 +34,7 @@ def fit_pca(images, components, seed=42):
     most = min(2 * len(images), images[0].numel())
     if components > most:
         raise ValueError(f"components must be at most {most} here, got {components}")
-    vectors = to_unit(images).flatten(1).cpu().numpy()
-    mirrored = to_unit(images.flip(-1)).flatten(1).cpu().numpy()
-    solver = PCA(components, svd_solver="randomized", random_state=seed)
-    return solver.fit(np.concatenate([vectors, mirrored]))
+    vectors = torch.cat([images, images.flip(-1)]).flatten(1).cpu().numpy().astype(np.float32)
+    vectors /= 255  # in place, as is all that follows: a copy would take another gigabyte
+    solver = PCA(components, svd_solver="randomized", random_state=seed, copy=False)
+    return solver.fit(vectors)
