@@ -139,15 +139,16 @@ def curves(
     return fig
 
 
-def frontiers(tables, x_columns, y, label=None):
+def frontiers(tables, title, x_columns, y, label):
     """What each method pays, in several currencies, for the same success.
 
     Parameters
     ----------
     tables : dict of name -> DataFrame, a row a setting, in order; one to seven
+    title : str
     x_columns : the columns that say what it costs, a panel each
     y : the column that says how well it works, in shares of 1
-    label : a column whose values are written beside the first method's points, or None
+    label : the column whose values are written beside the last method's points
 
     Returns
     -------
@@ -163,10 +164,11 @@ def frontiers(tables, x_columns, y, label=None):
                 COLOURS, "osD^vPX", tables.items(), strict=False
             ):
                 ax.plot(table[x], table[y], marker=marker, color=colour, label=name, markersize=4)
-                for _, row in table.iterrows() if label is not None else ():
-                    ax.annotate(f"{row[label]:g}", (row[x], row[y]), fontsize=6, color=colour,
-                                xytext=(3, -7), textcoords="offset points")  # fmt: skip
+            for _, row in table.iterrows():
+                ax.annotate(f"{row[label]:g}", (row[x], row[y]), fontsize=6, color=colour,
+                            xytext=(3, -7), textcoords="offset points")  # fmt: skip
             ax.set(xlabel=x)
+        fig.suptitle(title, fontsize=10, weight="bold")
         axes[0, 0].set(ylabel=y)
         axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1))
         axes[0, -1].legend(fontsize=8, loc="lower right")
