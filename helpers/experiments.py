@@ -8,7 +8,6 @@ from io import StringIO
 from pathlib import Path
 
 import pandas as pd
-import torch
 from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
@@ -134,7 +133,7 @@ def save_weights(path, model, settings, history, base=None):
     metadata["crc32"] = _crc32(tensors, metadata)
     if base is not None:
         known = {name: tensor for name, tensor in load_file(base).items() if name in tensors}
-        shared = [name for name, tensor in known.items() if torch.equal(tensor, tensors[name])]
+        shared = [name for name, tensor in known.items() if _bytes(tensor) == _bytes(tensors[name])]
         tensors = {name: tensor for name, tensor in tensors.items() if name not in shared}
         metadata["base"] = os.path.relpath(base, Path(path).parent)
         metadata["shared"] = json.dumps(shared)
@@ -187,6 +186,11 @@ def read_weights(path):
         ) from None
     tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     return tensors, {"class": name, "settings": settings, "history": history}
+
+
+def _bytes(tensor):
+    """What a tensor is, to the bit: 0 and -0 are equal, but their checksums are not."""
+    return tensor.dtype, tensor.shape, tensor.numpy().tobytes()
 
 
 def _crc32(tensors, metadata):
