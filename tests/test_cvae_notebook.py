@@ -3,7 +3,7 @@
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Normal
 from torch.nn import functional as F
 
 from get_dataset import fetch_mnist
@@ -31,7 +31,15 @@ def batch(digits):
 @pytest.fixture
 def model(notebook):
     torch.manual_seed(0)
-    return notebook.CVAE(LATENT_DIM, width=32, blocks=2)
+    return notebook.CVAE(LATENT_DIM, width=32, blocks=2, couplings=3, flow_width=16)
+
+
+@pytest.fixture
+def bent(model):
+    """The same with couplings that are no longer the identity."""
+    for coupling in model.flow:
+        torch.nn.init.normal_(coupling.net.last.weight, std=0.3)
+    return model.double()
 
 
 def test_shapes_and_range(model, batch):
@@ -59,21 +67,49 @@ def test_training_lowers_the_loss_and_reaches_every_parameter(notebook, model, b
     assert reached == {name for name, _ in model.named_parameters()}
 
 
-def test_elbo_terms(notebook, model, batch):
-    x, labels = batch
+def test_elbo_terms(notebook, bent, batch):
+    """The loss, from the code's side, is the one that the public distribution of z gives."""
+    x, labels = batch[0].double(), batch[1]
     torch.manual_seed(3)
-    recon, kl = notebook.elbo_terms(model, x, labels)
+    recon, kl = notebook.elbo_terms(bent, x, labels)
     torch.manual_seed(3)
     ink = torch.bernoulli(x)
-    predicted, q = model(ink, labels)
-    closed_form = 0.5 * (q.mean**2 + q.variance - 1 - q.variance.log()).sum(1)
-    nats = F.binary_cross_entropy(predicted, ink, reduction="none").flatten(1).sum(1)
-    torch.testing.assert_close(kl, closed_form)
-    torch.testing.assert_close(kl, kl_divergence(q, Normal(0.0, 1.0)).sum(1))
+    q = bent.encode(ink, labels)
+    z = q.rsample()
+    nats = F.binary_cross_entropy(bent.decode(z, labels), ink, reduction="none").flatten(1).sum(1)
     torch.testing.assert_close(recon, nats)
+    torch.testing.assert_close(kl, q.log_prob(z) - Normal(0.0, 1.0).log_prob(z).sum(1))
     torch.manual_seed(3)
-    loss = notebook.negative_elbo(model, x, labels)["loss"]
-    torch.testing.assert_close(loss, (nats + closed_form).mean())
+    loss = notebook.negative_elbo(bent, x, labels)["loss"]
+    torch.testing.assert_close(loss, (recon + kl).mean())
+
+
+def test_the_couplings_are_invertible_with_the_right_determinant(bent):
+    torch.manual_seed(1)
+    u, labels = torch.randn(4, LATENT_DIM).double(), torch.tensor([0, 3, 3, 9])
+    z, log_det = bent.to_noise(u, labels)
+    assert (z - u).abs().max() > 0.1
+    torch.testing.assert_close(bent.from_noise(z, labels), u)
+    for i in range(4):
+        jacobian = torch.autograd.functional.jacobian(
+            lambda row, i=i: bent.to_noise(row[None], labels[i : i + 1])[0][0], u[i]
+        )
+        torch.testing.assert_close(jacobian.det().abs().log(), log_det[i])
+
+
+def test_the_prior_depends_on_the_label(bent):
+    z = torch.randn(1, LATENT_DIM).double()
+    codes = [bent.from_noise(z, torch.tensor([digit])) for digit in (2, 7)]
+    assert not torch.allclose(*codes)
+
+
+def test_jitter_keeps_the_digit_and_moves_it(notebook, batch):
+    x = batch[0]
+    torch.manual_seed(0)
+    moved = notebook.jitter(x)
+    assert moved.shape == x.shape and moved.min() >= 0 and moved.max() <= 1 + 1e-6
+    assert 0.01 < (moved - x).abs().mean() < 0.15
+    torch.testing.assert_close(notebook.jitter(x, 0, 0, 0), x, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(
