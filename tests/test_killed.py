@@ -44,7 +44,7 @@ def in_child(function, prepare=lambda: None):
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        faulthandler.dump_traceback_later(60, exit=True)  # should it ever hang
+        faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)  # if it hangs
         said = ""
         try:
             prepare()
@@ -202,7 +202,7 @@ def test_what_killed_saves_have_left_is_removed_in_time(folder):
     assert {file.name for file in folder.iterdir()} == {path.name, recent.name, other.name}
 
 
-def test_a_training_killed_while_it_saves_is_loaded_or_trained_again(folder, capsys):
+def test_a_training_killed_while_it_saves_is_loaded_or_trained_again(folder):
     trained = []
 
     def load_or_train(output):
