@@ -102,16 +102,20 @@ def attribute_vector_within(codes, present, people):
     """
     validation.tensors("N latent_dim", codes=codes)
     present, people = np.asarray(present), np.asarray(people)
-    if present.dtype != bool or not len(codes) == len(present) == len(people):
-        raise ValueError(
-            f"present must be bools and people names, {len(codes)} of each, got "
-            f"{len(present)} of {present.dtype} and {len(people)} of {people.dtype}"
-        )
+    for name, values, kinds in (("present", present, "b"), ("people", people, "OUS")):
+        if values.dtype.kind not in kinds or values.shape != (len(codes),):
+            raise ValueError(
+                f"{name} must be an array of {len(codes)} {'bools' if kinds == 'b' else 'names'}, "
+                f"got {validation.describe(values)}"
+            )
     means = pd.DataFrame(codes.numpy()).groupby([people, present]).mean().unstack()
-    steps = means.xs(True, axis=1, level=1) - means.xs(False, axis=1, level=1)
-    if steps.dropna().empty:
-        raise ValueError("nobody has both photos with the attribute and photos without it")
-    return torch.tensor(steps.dropna().mean().to_numpy(np.float32, copy=True))
+    means = means.reindex(
+        columns=pd.MultiIndex.from_product([range(codes.shape[1]), [False, True]])
+    )
+    steps = (means.xs(True, axis=1, level=1) - means.xs(False, axis=1, level=1)).dropna()
+    if steps.empty:
+        raise ValueError("present must be true and false of photos of one person, it never is")
+    return torch.tensor(steps.mean().to_numpy(np.float32, copy=True))
 
 
 def interpolate(start, end, steps):

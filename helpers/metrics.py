@@ -166,7 +166,7 @@ def frechet_distance(features_a, features_b):
 
     Raises
     ------
-    ValueError : if the shapes are others.
+    ValueError : if the features are none of these.
     """
     sets, as_they_are = _features(features_a, features_b)
     distance = FrechetInceptionDistance(feature=as_they_are)
@@ -192,9 +192,10 @@ def kernel_distance(features_a, features_b, seed=42):
 
     Raises
     ------
-    ValueError : if the shapes are others.
+    ValueError : if the features are none of these.
     """
     sets, as_they_are = _features(features_a, features_b)
+    validation.integers(0, seed=seed)
     size = min(1000, *map(len, sets))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save all")
@@ -208,16 +209,19 @@ def kernel_distance(features_a, features_b, seed=42):
 
 def _features(features_a, features_b):
     """Both as tensors, and a network that leaves them as they are, for torchmetrics."""
-    sets = [np.asarray(features, dtype=float) for features in (features_a, features_b)]
-    shapes = [features.shape for features in sets]
-    if any(len(s) != 2 or s[0] < 2 or s[1] != shapes[0][-1] for s in shapes):
-        raise ValueError(
-            "features must be arrays (N, D) of one width D and at least 2 rows, "
-            f"got {shapes[0]} and {shapes[1]}"
-        )
+    sets = {"features_a": np.asarray(features_a), "features_b": np.asarray(features_b)}
+    width = sets["features_a"].shape[-1:]
+    for features in sets.values():
+        fits = features.ndim == 2 and len(features) > 1 and features.shape[1:] == width != (0,)
+        if not fits or features.dtype.kind not in "fiu" or not np.isfinite(features).all():
+            found = " and ".join(map(_describe, sets.values()))
+            raise ValueError(
+                "features_a and features_b must be finite arrays (N, D) of one width D, "
+                f"with at least 2 rows, got {found}"
+            )
     as_they_are = nn.Identity()
-    as_they_are.num_features = shapes[0][1]
-    return [torch.from_numpy(features) for features in sets], as_they_are
+    as_they_are.num_features = width[0]
+    return [torch.tensor(f, dtype=torch.float64) for f in sets.values()], as_they_are
 
 
 def _check(recon, images):

@@ -153,7 +153,26 @@ def frontiers(tables, title, x_columns, y, label):
     Returns
     -------
     matplotlib Figure
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is none of these, or a table has no such column.
     """
+    validation.texts(title=title, y=y, label=label)
+    if not isinstance(x_columns, (tuple, list)) or not x_columns:
+        raise ValueError(
+            f"x_columns must be a list of columns, got {validation.describe(x_columns)}"
+        )
+    if not isinstance(tables, dict) or not 1 <= len(tables) <= len(COLOURS):
+        raise ValueError(f"tables must be a dict of 1 to {len(COLOURS)} DataFrames")
+    for name, table in tables.items():
+        validation.kinds(pd.DataFrame, "a dict of DataFrames", tables=table)
+        for column in (*x_columns, y, label):
+            if column not in table:
+                raise ValueError(
+                    f"x_columns, y and label must be columns of all tables, {name!r} has no "
+                    f"{column!r}"
+                )
     with plt.rc_context(STYLE):
         fig, axes = plt.subplots(
             1, len(x_columns), figsize=(3.6 * len(x_columns), 3.4), sharey=True, squeeze=False,

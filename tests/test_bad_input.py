@@ -31,7 +31,8 @@ from helpers.settings import SettingsError, check_settings
 
 # Has its own tests (training); draws what `synthetic` has checked; is for maintainers; takes what
 # fetch_dataset has checked and passes on.
-ELSEWHERE = {"training", "synthetic_render", "synthetic_scene", "readme", "cache", "images", "lfw"}
+ELSEWHERE = {"training", "synthetic_render", "synthetic_scene", "readme", "cache", "images", "lfw",
+             "execute", "results"}  # fmt: skip
 
 quick = settings(
     max_examples=25,
@@ -126,6 +127,10 @@ BAD_MASKS = st.sampled_from(
     [None, 3, "mask", MASK[:3], MASK.astype(int), MASK.astype(float), ~MASK & MASK, MASK[None]]
 )
 BAD_SEEDS = bad_integers(0)
+BAD_FEATURES = st.sampled_from(
+    [None, 3, "features", CODES.numpy()[:1], CODES.numpy()[:, :2], CODES.numpy()[0],
+     np.full((6, 5), np.nan), np.full((6, 5), "a"), np.zeros((6, 0))]
+)  # fmt: skip
 BAD_FACES = st.one_of(
     NOT_FRAMES,
     st.sampled_from(sorted(FACES.columns)).map(lambda name: FACES.drop(columns=name)),
@@ -179,6 +184,15 @@ CALLS = {
         latent.attribute_vector,
         {"codes": bad_tensors(CODES, 2), "present": BAD_MASKS, "absent": BAD_MASKS},
         codes=CODES, present=MASK, absent=~MASK,
+    ),
+    "latent.attribute_vector_within": call(
+        latent.attribute_vector_within,
+        {
+            "codes": bad_tensors(CODES, 2),
+            "present": BAD_MASKS,
+            "people": st.sampled_from([None, 3, "name", list("ab"), np.arange(6), [["a"] * 6]]),
+        },
+        codes=CODES, present=MASK, people=list("aabbcc"),
     ),
     "latent.interpolate": call(
         latent.interpolate,
@@ -275,6 +289,17 @@ CALLS = {
         },
         histories={"": HISTORY}, title="title", ylabel="loss", columns=("val_loss",), line=None,
     ),
+    "plots.frontiers": call(
+        plots.frontiers,
+        {
+            "tables": st.sampled_from([None, {}, HISTORY, {"": None}, {str(i): HISTORY for i in range(8)}]),
+            "title": TEXTS,
+            "x_columns": st.sampled_from([None, (), 3, ("cost",), "seconds"]),
+            "y": st.one_of(TEXTS, st.just("won")),
+            "label": st.one_of(TEXTS, st.just("strength")),
+        },
+        tables={"": HISTORY}, title="title", x_columns=("seconds",), y="val_loss", label="epoch",
+    ),
     "plots.save": call(
         plots.save, {"fig": NOT_FIGURES, "path": PATHS},
         fig=matplotlib.figure.Figure(), path="unused.png",
@@ -340,6 +365,13 @@ CALLS = {
         source="mnist", data_dir="unused",
     ),
 }  # fmt: skip
+for name in ("frechet_distance", "kernel_distance"):
+    CALLS[f"metrics.{name}"] = call(
+        getattr(metrics, name),
+        {"features_a": BAD_FEATURES, "features_b": BAD_FEATURES},
+        features_a=CODES.numpy(), features_b=1 + CODES.numpy(),
+    )  # fmt: skip
+CALLS["metrics.kernel_distance"].bad["seed"] = BAD_SEEDS
 for name in ("squared_error", "psnr", "ssim"):
     CALLS[f"metrics.{name}"] = call(
         getattr(metrics, name),

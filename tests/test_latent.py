@@ -140,7 +140,7 @@ def test_attribute_vector_within_people_is_blind_to_who_they_are():
 
 
 def test_attribute_vector_within_people_needs_somebody_with_both():
-    with pytest.raises(ValueError, match="nobody has both"):
+    with pytest.raises(ValueError, match="present must be true and false of photos of one person"):
         attribute_vector_within(torch.ones(2, 3), np.array([True, False]), np.array(["a", "b"]))
-    with pytest.raises(ValueError, match="2 of each, got 1 of bool"):
+    with pytest.raises(ValueError, match="present must be an array of 2 bools"):
         attribute_vector_within(torch.ones(2, 3), np.array([True]), np.array(["a", "b"]))
