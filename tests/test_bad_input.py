@@ -292,7 +292,9 @@ CALLS = {
     "plots.frontiers": call(
         plots.frontiers,
         {
-            "tables": st.sampled_from([None, {}, HISTORY, {"": None}, {str(i): HISTORY for i in range(8)}]),
+            "tables": st.sampled_from(
+                [None, {}, HISTORY, {"": None}, {str(i): HISTORY for i in range(8)}]
+            ),
             "title": TEXTS,
             "x_columns": st.sampled_from([None, (), 3, ("cost",), "seconds"]),
             "y": st.one_of(TEXTS, st.just("won")),
