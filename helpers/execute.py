@@ -17,17 +17,16 @@ from helpers.notebooks import ROOT
 EXECUTED = ROOT / "output" / "executed"
 
 
-def execute(name, *, in_place=False, parameters=None, executed=EXECUTED):
+def execute(name, *, executed, in_place=False, parameters=None):
     """Run a notebook of the repository from top to bottom, in its folder.
 
     Parameters
     ----------
     name : str, the notebook's file without ".ipynb"
+    executed : path of the folder for the executed copy, which is also written where a cell failed
     in_place : bool
-        Write the outputs into the notebook itself, once all cells have run. Otherwise the
-        executed copy goes to `executed`, also where a cell failed.
+        Write the outputs into the notebook itself instead, once all cells have run.
     parameters : dict of name -> value, set after the cell that is tagged "parameters"
-    executed : path of a folder
 
     Returns
     -------
@@ -109,7 +108,7 @@ def main(arguments=None):
     for name in options.names:
         began = time.monotonic()
         try:
-            execute(name, in_place=options.in_place, parameters=parameters)
+            execute(name, in_place=options.in_place, parameters=parameters, executed=EXECUTED)
         except CellExecutionError as error:
             sys.exit(f"{name}.ipynb failed:\n{error}")
         print(f"{name}: done in {time.monotonic() - began:.0f} s", flush=True)

@@ -46,7 +46,7 @@ def model(request, notebook, pca):
 
 
 def started_vae(notebook, pca, beta=1.0):
-    part = notebook.FCVAE(LATENT_DIM, COMPONENTS, **notebook.PART)
+    part = notebook.FCVAE(LATENT_DIM, COMPONENTS, dropout=0, **notebook.PART)
     part.start_from_pca(pca, beta)
     model = notebook.ConvVAE(LATENT_DIM, 4, COMPONENTS)
     model.load_state_dict(part.state_dict(), strict=False)
@@ -69,7 +69,7 @@ def test_starts_as_pca(notebook, pca, faces):
 
 def test_a_vae_starts_as_its_fully_connected_part(notebook, pca, faces):
     x = to_unit(faces[:3])
-    part = notebook.FCVAE(LATENT_DIM, COMPONENTS, **notebook.PART).eval()
+    part = notebook.FCVAE(LATENT_DIM, COMPONENTS, dropout=0, **notebook.PART).eval()
     part.start_from_pca(pca, 2.0)
     expected, found = part.encode(x), started_vae(notebook, pca, 2.0).eval().encode(x)
     torch.testing.assert_close(found.mean, expected.mean)

@@ -28,7 +28,7 @@ FIGURES = {
     """,
     "autoencoders_conv": """
         conv_vanilla/conv_example_0 conv_vanilla/conv_example_1 conv_vanilla/to_smile_conv
-        conv_vanilla/attributes_conv
+        conv_vanilla/attributes_conv conv_vanilla_32/conv_32
         conv_denoising/conv_denoising_0 conv_denoising/conv_denoising_1
         conv_denoising/conv_denoising_2
         conv_occlusion/conv_occlusion_0 conv_occlusion/conv_occlusion_1
@@ -38,7 +38,7 @@ FIGURES = {
     """,
     "cvae_mnist": """
         cvae/cvae_all_digits cvae/cvae_fives cvae/cvae_sevens cvae/cvae_reconstruction
-        cvae/cvae_style_transfer cvae/cvae_latent
+        cvae/cvae_style_transfer cvae/cvae_latent cvae/cvae_frontier
     """,
 }
 MACHINE_PATHS = re.compile(r"/(?:home|root|tmp|usr|work|Users|opt|var)/|site-packages|[A-Z]:\\\\")
