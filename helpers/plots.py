@@ -15,6 +15,7 @@ from PIL import Image
 
 from helpers import validation
 from helpers.files import replacing
+from helpers.processes import is_first
 
 DPI = 150
 SHOWN_WIDTH = 800  # pixels, in the notebook
@@ -199,7 +200,7 @@ def save(fig, path):
 
     The palette keeps a page of faces under 500 kB; it is dithered where there is room for that.
     What a notebook shows, and keeps, is a smaller JPEG of the same picture, so that the notebook
-    stays under 3 MB.
+    stays under 3 MB. Of several processes only the first does anything.
 
     Raises
     ------
@@ -208,6 +209,9 @@ def save(fig, path):
     """
     validation.kinds(plt.Figure, "a Figure of Matplotlib", fig=fig)
     validation.paths(path=path)
+    if not is_first():
+        plt.close(fig)
+        return
     buffer = io.BytesIO()
     fig.savefig(buffer, dpi=DPI, format="png")
     plt.close(fig)

@@ -1,21 +1,23 @@
 """One training loop for every model of the course."""
 
-import json
+import contextlib
+import copy
 import math
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from accelerate import Accelerator
-from safetensors import safe_open
-from safetensors.torch import save_file
-from torch.optim.swa_utils import AveragedModel
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import gather_object
+from torch import nn
 from tqdm import tqdm
 
-from helpers.files import replacing
+from helpers.checkpoints import load_checkpoint, save_checkpoint
+from helpers.processes import on_cpu, this_process
 
 READ_EVERY = 20  # steps between two looks at the loss: a look makes a GPU wait
 
@@ -79,9 +81,12 @@ def fit(
     AdamW (Loshchilov & Hutter, 2019), or another optimizer, under a warm-up and a cosine learning
     rate. The weights that are measured and kept are an exponential moving average over the steps,
     which generalises better than the last step's (Polyak & Juditsky, 1992; Izmailov et al., 2018).
-    Devices, precision and processes are left to Hugging Face `accelerate`. Every epoch draws
-    its order and its noise from (seed, epoch), so that a run which was killed and goes on from
-    its checkpoint ends with the very weights of an uninterrupted one.
+    Devices, precision and processes are left to Hugging Face `accelerate`: each of several
+    processes (torchrun) takes its share of every batch, with its own noise, and the gradients are
+    averaged. BatchNorm normalises with the statistics of each process's share; its running
+    statistics are averaged every epoch. Every epoch draws its order and its noise from (seed,
+    epoch), so that a run which was killed and goes on from its checkpoint ends with the very
+    weights of an uninterrupted one.
 
     Parameters
     ----------
@@ -100,72 +105,103 @@ def fit(
     seed : int
     checkpoint : path or None
         Where the state is kept after every epoch. A file of the same run is gone on from, one
-        of another run is replaced. Removed when the training has ended.
+        of another run is set aside. Removed when the training has ended.
     title : str, the progress bar's
 
     Returns
     -------
     history : DataFrame, a row an epoch: epoch, seconds, lr, train_loss, val_loss and each
         further term of the loss on `val`. `history.attrs["interrupted"]` is True where the
-        kernel was interrupted: then the model has the weights of that moment.
+        kernel was interrupted: then the model has the averaged weights of the epoch with the
+        lowest held-out loss, or of that moment where no epoch has ended. (Several processes
+        stop with a KeyboardInterrupt instead; the checkpoint stays.)
 
     Raises
     ------
     ValueError : where a setting is out of range, or the data are empty or unequally long.
     FloatingPointError : as soon as the loss is seen to be infinite or not a number.
+    MemoryError : where the device has too little memory; says which settings to lower.
     """
     _check(train, val, epochs, batch_size, lr, ema_decay)
-    accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
-    train, val = ([t.to(accelerator.device) for t in data] for data in (train, val))
-    model.to(accelerator.device, memory_format=torch.channels_last)
-    ema = AveragedModel(model, avg_fn=_ema_with_warmup(ema_decay), use_buffers=True)
+    half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    accelerator = Accelerator(
+        cpu=on_cpu(),
+        mixed_precision="bf16" if half else "no",
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+    )
+    device, process, processes = (
+        accelerator.device, accelerator.process_index, accelerator.num_processes
+    )  # fmt: skip
+    _check_share(min(batch_size, len(train[0])), processes)
+    train, val = ([_near(t, device) for t in data] for data in (train, val))
+    model.to(device, memory_format=torch.channels_last)
     learned = [p for p in model.parameters() if p.requires_grad]
     build = optimizer or partial(torch.optim.AdamW, fused=True)
     optimizer = build(learned, lr=lr, weight_decay=weight_decay)
-    net = accelerator.prepare(model)
+    losses = accelerator.prepare(_Losses(model, loss_fn))
+    average = copy.deepcopy(model).requires_grad_(False)
 
+    with _explaining_lack_of_memory(batch_size):
+        before = evaluate(average, [t[:250] for t in val], loss_fn, seed=seed)["loss"]
     run = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay,
            "ema_decay": ema_decay, "seed": seed, "images": len(train[0]),
-           "optimizer": type(optimizer).__name__}  # fmt: skip
-    rows = _resume(checkpoint, run, model, ema, optimizer)
+           "optimizer": type(optimizer).__name__, "model": type(model).__name__,
+           "weights": sum(p.numel() for p in model.parameters()),
+           "loss_before_training": f"{before:.4g}"}  # tells other data and losses  # fmt: skip
+    rows = []
+    if checkpoint is not None:
+        checkpoint = Path(checkpoint)
+        with accelerator.main_process_first():
+            rows = load_checkpoint(checkpoint, run, model, average, optimizer)
+    best = _Best(rows, average)
+    averaged = list(_changing(model, average))
     steps = max(1, len(train[0]) // batch_size)
     started = time.time() - (rows[-1]["seconds"] if rows else 0)
     bar = tqdm(desc=title, total=epochs * steps, initial=len(rows) * steps, mininterval=1,
                file=sys.stdout, disable=not accelerator.is_main_process)  # fmt: skip
     interrupted = False
     try:
-        for epoch in range(len(rows), epochs):
-            model.train()
-            order = _seeded(seed, epoch, accelerator.process_index, len(train[0]))
-            total = torch.zeros((), device=accelerator.device)
-            for step in range(steps):
-                rate = lr * _warmup_cosine((epoch * steps + step) / (epochs * steps))
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-                batch = order[step * batch_size : (step + 1) * batch_size]
-                batch = batch[accelerator.process_index :: accelerator.num_processes]
-                images, *labels = (t[batch.to(t.device)] for t in train)
-                images = to_unit(images) if augment is None else augment(to_unit(images))
-                loss = loss_fn(net, images, *labels)["loss"]
-                accelerator.backward(loss)
-                optimizer.step()
-                optimizer.zero_grad()
-                ema.update_parameters(model)
-                total += loss.detach()
-                bar.update()
-                if (step + 1) % READ_EVERY == 0 or step + 1 == steps:
-                    bar.set_postfix_str(_losses(total.item() / (step + 1), rows, epoch, lr))
-            held_out = evaluate(ema.module, val, loss_fn, seed=seed)
-            rows.append({"epoch": epoch + 1, "seconds": time.time() - started, "lr": rate,
-                         "train_loss": total.item() / steps}
-                        | {f"val_{name}": value for name, value in held_out.items()})  # fmt: skip
-            if accelerator.is_main_process:
-                _save(checkpoint, run, rows, model, ema, optimizer)
+        with _explaining_lack_of_memory(batch_size):
+            for epoch in range(len(rows), epochs):
+                model.train()
+                order = _seeded(seed, epoch, process, len(train[0]))
+                total = torch.zeros((), device=device)
+                for step in range(steps):
+                    done = epoch * steps + step
+                    rate = lr * _warmup_cosine(done / (epochs * steps))
+                    for group in optimizer.param_groups:
+                        group["lr"] = rate
+                    batch = order[step * batch_size : (step + 1) * batch_size]
+                    share = batch[process::processes]
+                    images, *labels = (t[share.to(t.device)].to(device) for t in train)
+                    images = to_unit(images) if augment is None else augment(to_unit(images))
+                    # The gradients' average over unequal shares is to be that over the batch
+                    loss = losses(images, *labels) * (len(share) * processes / len(batch))
+                    accelerator.backward(loss)
+                    optimizer.step()
+                    optimizer.zero_grad()
+                    _approach(averaged, max(1 - ema_decay, 9 / (10 + done)))
+                    total += loss.detach()
+                    bar.update()
+                    if (step + 1) % READ_EVERY == 0 or step + 1 == steps:
+                        bar.set_postfix_str(_shown(total.item() / (step + 1), rows, epoch, lr))
+                _agree(accelerator, model, average)
+                held_out = evaluate(average, val, loss_fn, seed=seed)
+                _finite("held-out", held_out["loss"], epoch, lr)
+                rows.append({"epoch": epoch + 1, "seconds": time.time() - started, "lr": rate,
+                             "train_loss": accelerator.reduce(total, "mean").item() / steps}
+                            | {f"val_{name}": v for name, v in held_out.items()})  # fmt: skip
+                best.look(rows, average)
+                if checkpoint is not None and accelerator.is_main_process:
+                    save_checkpoint(checkpoint, run, rows, model, average, optimizer)
     except KeyboardInterrupt:
+        if processes > 1:  # they stopped at different steps
+            raise
         interrupted = True
-        print(f"\nInterrupted in epoch {len(rows) + 1} of {epochs}: the weights so far are kept.")
-    bar.close()
-    model.load_state_dict(ema.module.state_dict())
+        print(f"\nInterrupted in epoch {len(rows) + 1} of {epochs}: {best} are kept.")
+    finally:
+        bar.close()
+    model.load_state_dict(best.weights if interrupted and rows else average.state_dict())
     model.eval()
     if checkpoint is not None and not interrupted and accelerator.is_main_process:
         checkpoint.unlink(missing_ok=True)
@@ -178,6 +214,8 @@ def fit(
 def evaluate(model, data, loss_fn, batch_size=250, seed=42):
     """Mean of each term of `loss_fn` over `data`, with the same noise at every call.
 
+    Several processes share the batches; all of them must call it, and all get the same numbers.
+
     Parameters
     ----------
     model, loss_fn, data : as `fit`'s `model`, `loss_fn` and `val`
@@ -188,14 +226,22 @@ def evaluate(model, data, loss_fn, batch_size=250, seed=42):
     dict of floats
     """
     model.eval()
-    sums = {}
+    state = this_process()
+    parts = []
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        for batch in zip(*(t.split(batch_size) for t in data), strict=True):
-            images, *labels = batch
-            for name, value in loss_fn(model, to_unit(images), *labels).items():
-                sums[name] = sums.get(name, 0) + value.item() * len(images)
-    return {name: value / len(data[0]) for name, value in sums.items()}
+        batches = zip(*(t.split(batch_size) for t in data), strict=True)
+        for i, (images, *labels) in enumerate(batches):
+            if i % state.num_processes != state.process_index:
+                continue
+            torch.manual_seed(seed * 10_007 + i)
+            images, *labels = (t.to(state.device) for t in (images, *labels))
+            terms = loss_fn(model, to_unit(images), *labels)
+            parts.append((i, len(images), {name: v.item() for name, v in terms.items()}))
+    parts = sorted(gather_object(parts), key=lambda part: part[0])
+    return {
+        name: sum(count * terms[name] for _, count, terms in parts) / len(data[0])
+        for name in parts[0][2]
+    }
 
 
 def _check(train, val, epochs, batch_size, lr, ema_decay):
@@ -212,14 +258,89 @@ def _check(train, val, epochs, batch_size, lr, ema_decay):
             raise ValueError(f"{name} must hold tensors of one length above 0, got {lengths}")
 
 
+def _check_share(batch, processes):
+    if batch < processes:
+        raise ValueError(
+            f"batch_size must give each of {processes} processes an image, got {batch} a step"
+        )
+
+
 def _warmup_cosine(progress, warmup=0.05):
     """The share of the peak learning rate at `progress` in [0, 1) (Loshchilov & Hutter, 2017)."""
     return min(progress / warmup + 0.01, 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def _ema_with_warmup(decay):
-    """An average that forgets its first steps sooner, so that short runs are not stuck there."""
-    return lambda average, new, count: average + (new - average) * max(1 - decay, 9 / (10 + count))
+class _Losses(nn.Module):
+    """The loss as a module: what `accelerate` wraps must be called for gradients to be averaged."""
+
+    def __init__(self, model, loss_fn):
+        super().__init__()
+        self.model, self.loss_fn = model, loss_fn
+
+    def forward(self, images, *labels):
+        return self.loss_fn(self.model, images, *labels)["loss"]
+
+
+class _Best:
+    """The averaged weights of the epoch with the lowest held-out loss since this run began."""
+
+    def __init__(self, rows, average):
+        self.row, self.weights = None, None
+        if rows:
+            self.look(rows, average)
+
+    def look(self, rows, average):
+        if self.row is None or rows[-1]["val_loss"] <= self.row["val_loss"]:
+            self.row, self.weights = rows[-1], copy.deepcopy(average.state_dict())
+
+    def __str__(self):
+        if self.row is None:
+            return "no epoch has ended, the weights of this moment"
+        loss, epoch = self.row["val_loss"], self.row["epoch"]
+        return f"the best weights so far (held-out loss {loss:.5g}, after epoch {epoch})"
+
+
+def _near(tensor, device):
+    """Put a tensor on the device, if that leaves three quarters of its free memory to the model."""
+    if device.type == "cuda" and 4 * tensor.nbytes > torch.cuda.mem_get_info(device)[0]:
+        return tensor.pin_memory()
+    return tensor.to(device)
+
+
+def _changing(model, average):
+    """Pairs of what a step changes: learned weights and BatchNorm's running statistics."""
+    fixed = {n for n, p in model.named_parameters() if not p.requires_grad}
+    fixed |= {n for n, _ in model.named_buffers() if "running_" not in n}
+    new, old = model.state_dict(), average.state_dict()
+    return ((old[name], new[name]) for name in new if name not in fixed)
+
+
+@torch.no_grad()
+def _approach(pairs, share):
+    """Move the average towards the weights; a larger share at first forgets the first steps."""
+    torch._foreach_lerp_([old for old, _ in pairs], [new for _, new in pairs], share)
+
+
+def _agree(accelerator, *models):
+    """Average BatchNorm's running statistics over the processes."""
+    if accelerator.num_processes > 1:
+        for model in models:
+            for name, buffer in model.named_buffers():
+                if "running_" in name:
+                    buffer.copy_(accelerator.reduce(buffer, "mean"))
+
+
+@contextlib.contextmanager
+def _explaining_lack_of_memory(batch_size):
+    try:
+        yield
+    except RuntimeError as error:  # PyTorch's CPU allocator has no exception of its own
+        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        raise MemoryError(
+            f"out of memory: lower batch_size (now {batch_size}), the model's width, or the "
+            "images' size"
+        ) from error
 
 
 def _seeded(seed, epoch, process, length):
@@ -229,49 +350,15 @@ def _seeded(seed, epoch, process, length):
     return order
 
 
-def _losses(loss, rows, epoch, lr):
+def _finite(which, loss, epoch, lr):
     if not math.isfinite(loss):
         raise FloatingPointError(
-            f"the training loss became {loss} in epoch {epoch + 1}: lower lr (now {lr}), "
+            f"the {which} loss became {loss} in epoch {epoch + 1}: lower lr (now {lr}), "
             "or look for a division or a logarithm of 0 in the loss"
         )
+
+
+def _shown(loss, rows, epoch, lr):
+    _finite("training", loss, epoch, lr)
     held_out = f", held out {rows[-1]['val_loss']:.5g}" if rows else ""
     return f"loss {loss:.5g}{held_out}"
-
-
-def _save(checkpoint, run, rows, model, ema, optimizer):
-    if checkpoint is None:
-        return
-    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-    tensors |= {f"ema.{k}": v for k, v in ema.state_dict().items()}
-    for i, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items()}
-    tensors = {k: v.detach().clone().contiguous() for k, v in tensors.items()}
-    with replacing(checkpoint) as part:
-        save_file(tensors, part, metadata={"run": json.dumps(run), "rows": json.dumps(rows)})
-
-
-def _resume(checkpoint, run, model, ema, optimizer):
-    """Load the state that `_save` left, if it is of this run; return its rows of the history."""
-    if checkpoint is None or not checkpoint.exists():
-        return []
-    with safe_open(checkpoint, "pt") as file:
-        metadata = file.metadata()
-        if json.loads(metadata["run"]) != run:
-            print(f"{checkpoint.name} is of a run with other settings: starting anew.")
-            return []
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-
-    def part(prefix):
-        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-    model.load_state_dict(part("model."))
-    ema.load_state_dict(part("ema."))
-    for i, weights in enumerate(optimizer.param_groups[0]["params"]):
-        for name, value in part(f"optimizer.{i}.").items():
-            if value.shape == weights.shape:  # the fused step wants the weights' memory layout
-                value = torch.empty_like(weights).copy_(value)
-            optimizer.state[weights][name] = value
-    rows = json.loads(metadata["rows"])
-    print(f"Going on after epoch {len(rows)} of an interrupted run.")
-    return rows

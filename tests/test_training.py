@@ -1,12 +1,15 @@
 """The training loop learns, can be repeated and interrupted, and says what is wrong."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -36,12 +39,16 @@ def noisy_mse(model, x):
     return {"loss": F.mse_loss(model(x + 0.1 * torch.randn_like(x)), x)}
 
 
-@pytest.fixture(scope="module")
-def faces():
-    """160 smooth colour images."""
+def smooth_faces():
     coarse = torch.rand(160, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     images = F.interpolate(coarse, size=(16, 16), mode="bilinear")
     return to_tensor((255 * images).byte().permute(0, 2, 3, 1).numpy())
+
+
+@pytest.fixture(scope="module")
+def faces():
+    """160 smooth colour images."""
+    return smooth_faces()
 
 
 def train(faces, *, loss_fn=noisy_mse, model=None, **settings):
@@ -175,8 +182,95 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_from(faces, tmp_path, cap
     with pytest.raises(Killed):
         train(faces, loss_fn=loss_that_kills, checkpoint=checkpoint, lr=1e-3)
     other, _ = train(faces, checkpoint=checkpoint)
-    assert "other settings: starting anew" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "is of another training (lr 0.001 there, 0.01 here): not gone on from" in printed
     assert same_weights(other, train(faces)[0])
+
+    resumed, _ = train(faces, checkpoint=checkpoint, lr=1e-3)  # nothing was lost
+    assert "Going on after epoch 1" in capsys.readouterr().out
+    assert same_weights(resumed, train(faces, lr=1e-3)[0])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_of_another_loss_is_not_gone_on_from(faces, tmp_path, capsys):
+    """What no setting shows, such as a weight inside the loss."""
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    interrupted_after_one_epoch(faces, checkpoint)
+
+    def twice(model, x):
+        return {"loss": 2 * noisy_mse(model, x)["loss"]}
+
+    other, _ = train(faces, loss_fn=twice, checkpoint=checkpoint)
+    assert "is of another training (loss_before_training" in capsys.readouterr().out
+    assert same_weights(other, train(faces, loss_fn=twice)[0])
+
+
+def interrupted_after_one_epoch(faces, checkpoint):
+    def loss_that_interrupts(model, x):
+        if checkpoint.exists() and model.training:
+            raise KeyboardInterrupt
+        return noisy_mse(model, x)
+
+    return train(faces, loss_fn=loss_that_interrupts, checkpoint=checkpoint)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "foreign", "empty", "text", "bits"])
+def test_a_damaged_checkpoint_is_said_and_replaced(faces, tmp_path, capsys, damage):
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    interrupted_after_one_epoch(faces, checkpoint)
+    content = checkpoint.read_bytes()
+    if damage == "foreign":
+        save_file({"weights": torch.zeros(3)}, checkpoint)
+    else:
+        header = b"\xff" * 8 + content[8:]
+        damaged = {"truncated": content[:-100], "empty": b"", "text": b"hello", "bits": header}
+        checkpoint.write_bytes(damaged[damage])
+    model, _ = train(faces, checkpoint=checkpoint)
+    assert "is damaged or no checkpoint" in capsys.readouterr().out
+    assert same_weights(model, train(faces)[0])
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import torch
+from safetensors.torch import save_file
+from test_training import smooth_faces, train
+
+torch.set_num_threads(1)
+model, _ = train(smooth_faces(), epochs=12, checkpoint=Path(sys.argv[1]) / "checkpoint.safetensors")
+weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+save_file(weights, Path(sys.argv[1]) / "done.safetensors")
+"""
+
+
+def test_sigkill_at_any_moment_changes_nothing(tmp_path):
+    """A real process, killed again and again, also while it writes the checkpoint."""
+
+    def start(folder):
+        folder.mkdir(exist_ok=True)
+        command = [sys.executable, "-c", PROGRAM, str(folder)]
+        paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
+        environment = os.environ | {"PYTHONPATH": paths}
+        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+    assert start(tmp_path / "whole").wait(timeout=120) == 0
+    killed, folder = 0, tmp_path / "killed"
+    for wait in (0.0, 0.013, 0.05, 0.002):
+        process = start(folder)
+        old = set(folder.glob(".*.part.*"))
+        while process.poll() is None:
+            parts = set(folder.glob(".*.part.*")) - old  # it is writing at this moment
+            if parts:
+                time.sleep(wait)
+                process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+    assert killed >= 2
+    if not (folder / "done.safetensors").exists():
+        assert start(folder).wait(timeout=120) == 0
+    whole, again = (load_file(tmp_path / n / "done.safetensors") for n in ("whole", "killed"))
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+    assert not (folder / "checkpoint.safetensors").exists()
 
 
 def test_another_optimizer_can_be_given(faces):
@@ -192,15 +286,14 @@ def test_another_optimizer_can_be_given(faces):
 
 def test_interrupting_the_kernel_keeps_the_weights_so_far(faces, tmp_path, capsys):
     checkpoint = tmp_path / "checkpoint.safetensors"
-
-    def loss_that_interrupts(model, x):
-        if checkpoint.exists() and model.training:
-            raise KeyboardInterrupt
-        return noisy_mse(model, x)
-
-    model, history = train(faces, loss_fn=loss_that_interrupts, checkpoint=checkpoint)
+    model, history = interrupted_after_one_epoch(faces, checkpoint)
     assert history.attrs["interrupted"] and len(history) == 1
-    assert "Interrupted in epoch 2 of 3" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    loss = history["val_loss"].iloc[0]
+    assert (
+        f"Interrupted in epoch 2 of 3: the best weights so far (held-out loss {loss:.5g}" in printed
+    )
+    assert evaluate(model, (faces[128:],), noisy_mse)["loss"] == pytest.approx(loss)
     assert checkpoint.exists() and not model.training
     resumed, _ = train(faces, checkpoint=checkpoint)
     assert same_weights(resumed, train(faces)[0])
@@ -212,6 +305,39 @@ def test_a_loss_that_is_no_number_stops_the_training(faces):
 
     with pytest.raises(FloatingPointError, match="became nan in epoch 1: lower lr"):
         train(faces, loss_fn=diverging)
+
+
+def test_a_held_out_loss_that_is_no_number_stops_the_training_too(faces):
+    def diverging(model, x):
+        return {"loss": mse(model, x)["loss"] / (1 if model.training else 0)}
+
+    with pytest.raises(FloatingPointError, match="held-out loss became inf in epoch 1"):
+        train(faces, loss_fn=diverging)
+
+
+def test_too_little_memory_says_what_to_lower(faces):
+    def greedy(model, x):
+        return {"loss": torch.empty(2**50).sum() + mse(model, x)["loss"]}
+
+    with pytest.raises(MemoryError, match=r"lower batch_size \(now 16\), the model's width, or"):
+        train(faces, loss_fn=greedy)
+
+
+def test_mixed_precision_leaves_the_model_as_it_was(faces):
+    """What a GPU does, on the CPU: the loss under autocast, the weights in float32."""
+    seen = []
+
+    def half(model, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            recon = model(x)
+        seen.append(recon.dtype)
+        return {"loss": F.mse_loss(recon.float(), x)}
+
+    model, history = train(faces, loss_fn=half, epochs=12)
+    assert set(seen) == {torch.bfloat16}
+    assert history["val_loss"].iloc[-1] < 0.5 * history["val_loss"].iloc[0]
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert model(to_unit(faces[:2])).dtype == torch.float32
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,119 @@
+"""Training loops to compare `fit` with: the plain one of most courses, then a step better each."""
+
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from helpers.training import evaluate, fit, to_unit
+
+LADDER = {  # name -> what is on, each with all that is above it
+    "plain loop": set(),
+    "whole batches of uint8": {"batches"},
+    "no look at every loss": {"batches", "no_item"},
+    "fused AdamW": {"batches", "no_item", "fused"},
+    "channels last": {"batches", "no_item", "fused", "channels_last"},
+}
+
+
+def climb(rung, model, train, val, loss_fn, steps, batch_size, lr=1e-3, seed=42):
+    """Train for `steps` steps as a rung of the ladder does, or as "fit" does.
+
+    Parameters
+    ----------
+    rung : str, one of `LADDER`, or "fit"
+    model, train, val, loss_fn : as `fit` takes them
+    steps, batch_size, seed : int
+    lr : float
+
+    Returns
+    -------
+    seconds a step, and the held-out loss afterwards
+    """
+    torch.manual_seed(seed)
+    train = [t[: steps * batch_size] for t in train]
+    start = time.perf_counter()
+    if rung == "fit":
+        fit(model, train, [t[:1] for t in val], loss_fn, epochs=1, batch_size=batch_size, lr=lr)
+    else:
+        _loop(model, train, loss_fn, batch_size, lr, LADDER[rung])
+    seconds = (time.perf_counter() - start) / (len(train[0]) // batch_size)
+    return seconds, evaluate(model, val, loss_fn)["loss"]
+
+
+def _loop(model, train, loss_fn, batch_size, lr, on):
+    layout = torch.channels_last if "channels_last" in on else torch.contiguous_format
+    model.to(memory_format=layout).train()
+    optimizer = (
+        torch.optim.AdamW(model.parameters(), lr, fused=True)
+        if "fused" in on
+        else torch.optim.Adam(model.parameters(), lr)
+    )
+    images = train[0] if "channels_last" in on else train[0].contiguous()
+    total = torch.zeros(())
+    for batch in (
+        _batches(images, train[1:], batch_size)
+        if "batches" in on
+        else DataLoader(TensorDataset(to_unit(images), *train[1:]), batch_size, shuffle=True)
+    ):
+        loss = loss_fn(model, *batch)["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.detach() if "no_item" in on else loss.item()
+
+
+def _batches(images, labels, batch_size):
+    for rows in torch.randperm(len(images)).split(batch_size):
+        yield to_unit(images[rows]), *(t[rows] for t in labels)
+
+
+class PublicCVAE(nn.Module):
+    """The conditional VAE of many public pages: 784-256-z, the label as ten more inputs."""
+
+    def __init__(self, latent_dim=20):
+        super().__init__()
+        self.hidden, self.code = nn.Linear(784 + 10, 256), nn.Linear(256, 2 * latent_dim)
+        self.back, self.pixels = nn.Linear(latent_dim + 10, 256), nn.Linear(256, 784)
+
+    def forward(self, x, labels):
+        label = F.one_hot(labels, 10).float()
+        h = self.hidden(torch.cat([x.flatten(1), label], 1)).relu()
+        mu, logvar = self.code(h).chunk(2, 1)
+        z = mu + (0.5 * logvar).exp() * torch.randn_like(mu)
+        return self.pixels(self.back(torch.cat([z, label], 1)).relu()), mu, logvar
+
+
+def public_loss(model, x, labels):
+    """The -ELBO in nats, on grey pixels, as those pages have it."""
+    logits, mu, logvar = model(x, labels)
+    recon = F.binary_cross_entropy_with_logits(logits, x.flatten(1), reduction="sum")
+    kl = -0.5 * (1 + logvar - mu**2 - logvar.exp()).sum()
+    return {"loss": (recon + kl) / len(x)}
+
+
+def public_loop(model, images, labels, batch_size=64, lr=1e-3):
+    """One pass with one Python-level transform an image; returns seconds a step."""
+    from torchvision import transforms
+
+    transform = transforms.Compose([transforms.ToPILImage(), transforms.ToTensor()])
+    data = [(images[i], int(labels[i])) for i in range(len(images))]
+
+    class Digits(torch.utils.data.Dataset):
+        def __len__(self):
+            return len(data)
+
+        def __getitem__(self, i):
+            return transform(data[i][0]), data[i][1]
+
+    optimizer = torch.optim.Adam(model.parameters(), lr)
+    start = time.perf_counter()
+    for x, y in DataLoader(Digits(), batch_size, shuffle=True):
+        optimizer.zero_grad()
+        loss = public_loss(model, x, y)["loss"]
+        loss.backward()
+        optimizer.step()
+        loss.item()
+    return (time.perf_counter() - start) / (len(images) / batch_size)
