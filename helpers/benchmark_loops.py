@@ -1,12 +1,15 @@
 """Training loops to compare `fit` with: the plain one of most courses, then a step better each."""
 
 import time
+from statistics import median
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
+from torchvision import transforms
 
+from helpers.processes import this_process
 from helpers.training import evaluate, fit, to_unit
 
 LADDER = {  # name -> what is on, each with all that is above it
@@ -34,40 +37,75 @@ def climb(rung, model, train, val, loss_fn, steps, batch_size, lr=1e-3, seed=42)
     """
     torch.manual_seed(seed)
     train = [t[: steps * batch_size] for t in train]
+    device = this_process().device
     start = time.perf_counter()
     if rung == "fit":
         fit(model, train, [t[:1] for t in val], loss_fn, epochs=1, batch_size=batch_size, lr=lr)
     else:
-        _loop(model, train, loss_fn, batch_size, lr, LADDER[rung])
+        _loop(model, train, loss_fn, batch_size, lr, LADDER[rung], device)
+    wait_for(device)
     seconds = (time.perf_counter() - start) / (len(train[0]) // batch_size)
     return seconds, evaluate(model, val, loss_fn)["loss"]
 
 
-def _loop(model, train, loss_fn, batch_size, lr, on):
+def wait_for(device):
+    """Let a GPU finish what it was given; a CPU has."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _loop(model, train, loss_fn, batch_size, lr, on, device):
     layout = torch.channels_last if "channels_last" in on else torch.contiguous_format
-    model.to(memory_format=layout).train()
+    model.to(device, memory_format=layout).train()
     optimizer = (
         torch.optim.AdamW(model.parameters(), lr, fused=True)
         if "fused" in on
         else torch.optim.Adam(model.parameters(), lr)
     )
-    images = train[0] if "channels_last" in on else train[0].contiguous()
-    total = torch.zeros(())
+    images = train[0].contiguous(memory_format=layout)
+    total = torch.zeros((), device=device)
     for batch in (
-        _batches(images, train[1:], batch_size)
+        _batches([t.to(device) for t in (images, *train[1:])], batch_size)
         if "batches" in on
         else DataLoader(TensorDataset(to_unit(images), *train[1:]), batch_size, shuffle=True)
     ):
-        loss = loss_fn(model, *batch)["loss"]
+        loss = loss_fn(model, *(t.to(device) for t in batch))["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         total += loss.detach() if "no_item" in on else loss.item()
 
 
-def _batches(images, labels, batch_size):
-    for rows in torch.randperm(len(images)).split(batch_size):
-        yield to_unit(images[rows]), *(t[rows] for t in labels)
+def _batches(data, batch_size):
+    for rows in torch.randperm(len(data[0])).to(data[0].device).split(batch_size):
+        images, *labels = (t[rows] for t in data)
+        yield to_unit(images), *labels
+
+
+def compiled(model, images, loss_fn, steps=10):
+    """Seconds that torch.compile takes at first, and a step's with and without it, by turns.
+
+    Returns
+    -------
+    dict of `compile_s`, `step_s`, `eager_step_s`; or of `failed`, why it cannot be used here
+    """
+    device = this_process().device
+    model, images = model.to(device, memory_format=torch.channels_last).train(), images.to(device)
+    faster = torch.compile(model)
+
+    def seconds(network):
+        start = time.perf_counter()
+        loss_fn(network, images)["loss"].backward()
+        wait_for(device)
+        return time.perf_counter() - start
+
+    try:
+        first = seconds(faster)
+    except RuntimeError as error:  # no C++ compiler, most often
+        return {"failed": str(error).strip().split("\n")[0]}
+    pairs = [(seconds(faster), seconds(model)) for _ in range(steps)]
+    step_s, eager_step_s = map(median, zip(*pairs, strict=True))
+    return {"compile_s": first, "step_s": step_s, "eager_step_s": eager_step_s}
 
 
 class PublicCVAE(nn.Module):
@@ -96,8 +134,6 @@ def public_loss(model, x, labels):
 
 def public_loop(model, images, labels, batch_size=64, lr=1e-3):
     """One pass with one Python-level transform an image; returns seconds a step."""
-    from torchvision import transforms
-
     transform = transforms.Compose([transforms.ToPILImage(), transforms.ToTensor()])
     data = [(images[i], int(labels[i])) for i in range(len(images))]
 
@@ -108,11 +144,12 @@ def public_loop(model, images, labels, batch_size=64, lr=1e-3):
         def __getitem__(self, i):
             return transform(data[i][0]), data[i][1]
 
-    optimizer = torch.optim.Adam(model.parameters(), lr)
+    device = this_process().device
+    optimizer = torch.optim.Adam(model.to(device).parameters(), lr)
     start = time.perf_counter()
     for x, y in DataLoader(Digits(), batch_size, shuffle=True):
         optimizer.zero_grad()
-        loss = public_loss(model, x, y)["loss"]
+        loss = public_loss(model, x.to(device), y.to(device))["loss"]
         loss.backward()
         optimizer.step()
         loss.item()

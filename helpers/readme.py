@@ -1,12 +1,13 @@
-"""The results in README.md and output/results.json, from the metrics files: `make readme`."""
+"""What is measured in README.md and output/results.json, from its files: `make readme`."""
 
 from pathlib import Path
 
-from helpers import results
+from helpers import benchmark_plots, results
 from helpers.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- results: begin, written by make readme -->", "<!-- results: end -->"
+BENCHMARK = "<!-- benchmark: begin, written by make readme -->", "<!-- benchmark: end -->"
 EXPERIMENTS = {
     "fc_vanilla": "Fully-connected autoencoder",
     "fc_vae": "Fully-connected VAE",
@@ -105,12 +106,16 @@ def _number(value):
 
 
 def update(readme, output):
-    """Replace what stands between the two markers in `readme`; return whether that changed it."""
-    before = Path(readme).read_text(encoding="utf-8")
-    if before.count(BEGIN) != 1 or before.count(END) != 1:
-        raise ValueError(f"{readme} must have the lines {BEGIN} and {END} once each")
-    head, rest = before.split(BEGIN)
-    after = f"{head}{BEGIN}\n\n{render(output)}\n\n{END}{rest.split(END)[1]}"
+    """Replace what stands between the markers in `readme`; return whether that changed it."""
+    before = after = Path(readme).read_text(encoding="utf-8")
+    for (begin, end), text in {
+        (BEGIN, END): render(output),
+        BENCHMARK: benchmark_plots.render(output),
+    }.items():
+        if after.count(begin) != 1 or after.count(end) != 1:
+            raise ValueError(f"{readme} must have the lines {begin} and {end} once each")
+        head, rest = after.split(begin)
+        after = f"{head}{begin}\n\n{text}\n\n{end}{rest.split(end)[1]}"
     if after == before:
         return False
     with replacing(readme) as part:

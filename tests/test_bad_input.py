@@ -32,7 +32,8 @@ from helpers.settings import SettingsError, check_settings
 # Has its own tests (training); draws what `synthetic` has checked; is for maintainers; takes what
 # fetch_dataset has checked and passes on.
 ELSEWHERE = {"training", "synthetic_render", "synthetic_scene", "readme", "cache", "images", "lfw",
-             "execute", "results"}  # fmt: skip
+             "execute", "results", "benchmark", "benchmark_loading", "benchmark_loops",
+             "benchmark_plots"}  # fmt: skip
 
 quick = settings(
     max_examples=25,

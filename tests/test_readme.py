@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from helpers import results
-from helpers.readme import BEGIN, END, ROOT, render, update
+from helpers import benchmark_plots, results
+from helpers.readme import BEGIN, BENCHMARK, END, ROOT, render, update
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROSE = re.sub(r"^```.*?^```", "", README, flags=re.DOTALL | re.MULTILINE)
@@ -40,6 +40,12 @@ def test_every_picture_says_what_is_seen():
 def test_the_results_are_those_of_the_notebooks():
     shown = README.split(BEGIN)[1].split(END)[0].strip()
     assert shown == render(ROOT / "output"), "the README is out of date: make readme"
+
+
+def test_the_benchmark_is_the_one_that_was_run():
+    begin, end = BENCHMARK
+    shown = README.split(begin)[1].split(end)[0].strip()
+    assert shown == benchmark_plots.render(ROOT / "output"), "out of date: make readme"
 
 
 def write_metrics(folder, **metrics):
@@ -106,10 +112,12 @@ def test_the_list_of_results_is_that_of_the_metrics(tmp_path):
 
 def test_update_writes_between_the_markers_and_nowhere_else(tmp_path):
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+    blocks = "between".join(f"\n{begin}\nold\n{end}\n" for begin, end in ((BEGIN, END), BENCHMARK))
+    readme.write_text(f"before{blocks}after\n", encoding="utf-8")
     assert update(readme, tmp_path)
     text = readme.read_text(encoding="utf-8")
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
+    assert "\nbetween\n" in text
     assert not update(readme, tmp_path)
 
 

