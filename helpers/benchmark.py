@@ -215,7 +215,7 @@ def run(options):
     results |= training(data, pca, rate, steps, rounds)
     results |= public(*digits, 5 * steps, rounds)
     results |= beat_pca(train, val, 1 if quick else EPOCHS_FC)
-    results["costs"] = costs(*((1, 128) if quick else (10, 2500)))
+    results["costs"] = costs(1, 128, points=1) if quick else costs(steps=10, images=2500)
     if not quick:
         build, loss_fn, batch_size = models(pca)["fc"]
         results["torch_compile_fc"] = compiled(build(), to_unit(train[:batch_size]), loss_fn)

@@ -8,6 +8,7 @@ import tarfile
 
 from PIL import Image
 
+from helpers.attributes import ATTRIBUTES
 from helpers.notebooks import ROOT
 from helpers.synthetic import render_faces, sample_faces
 
@@ -81,10 +82,10 @@ def _write_tree(folder, count, a_person=10):
     for pixels in render_faces(sample_faces(64, seed=1)):
         jpegs.append(io.BytesIO())
         Image.fromarray(pixels).save(jpegs[-1], "JPEG", quality=90)
-    scores = "\t".join(f"{0.01 * i:.6f}" for i in range(73))
+    scores = "\t".join(f"{0.01 * i:.6f}" for i in range(len(ATTRIBUTES)))
     names = [(f"Person {i // a_person:06d}", i % a_person + 1) for i in range(count)]
     with open(folder / "lfw_attributes.txt", "w", encoding="utf-8") as table:
-        table.write("\t".join(["#", "person", "imagenum", *(f"score {i}" for i in range(73))]))
+        table.write("\t".join(["#", "person", "imagenum", *ATTRIBUTES]))
         table.writelines(f"\n{person}\t{number}\t{scores}" for person, number in names)
         table.write("\n")
     with tarfile.open(folder / "lfw-deepfunneled.tgz", "w:gz", compresslevel=1) as archive:
@@ -97,10 +98,10 @@ def _write_tree(folder, count, a_person=10):
             archive.addfile(member, jpeg)
 
 
-def costs(steps, images):
+def costs(steps, images, points=3):
     """Seconds an epoch and peak memory against image size, latent_dim and number of images.
 
-    An epoch is reckoned from `steps` steps of 64 images.
+    An epoch is reckoned from `steps` steps of 64 images. `points` of each curve are measured.
     """
     linear, conv = (
         ("autoencoders_fc", "LinearAutoencoder"),
@@ -123,7 +124,7 @@ def costs(steps, images):
                 EPOCH.format(notebook=notebook, kind=kind, arguments=arguments, size=size,
                              images=count, steps=steps)
             )
-            for value, (notebook, kind, arguments, size, count) in points.items()
+            for value, (notebook, kind, arguments, size, count) in list(curve.items())[:points]
         }
-        for name, points in grid.items()
+        for name, curve in grid.items()
     }  # fmt: skip
