@@ -108,8 +108,9 @@ def _costs(costs, path):
     for column, (name, points) in zip(axes.T, costs.items(), strict=True):
         values = list(map(int, points))
         for ax, key in zip(column, ("seconds", "peak_mb"), strict=True):
-            ax.plot(values, [point[key] for point in points.values()], "o-")
-            ax.set_ylim(bottom=0)
+            heights = [point[key] for point in points.values()]
+            ax.plot(values, heights, "o-")
+            ax.set_ylim(0, 1.1 * max(heights))
         column[1].set(xlabel=name, xticks=values)
     axes[0, 0].set_ylabel("seconds an epoch")
     axes[1, 0].set_ylabel("peak memory, MB")
