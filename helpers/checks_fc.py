@@ -84,7 +84,7 @@ def enough_numbers(answer):
 @exercise
 def principal_angles(answer):
     """(d, D), (d, D) -> (d,) degrees between the spans of the rows, the smallest first."""
-    a, b = draw(3, 8), draw(3, 8)
+    a, b = 0.2 * draw(3, 8), 0.2 * draw(3, 8)
     q_a, q_b = torch.linalg.qr(a.T).Q, torch.linalg.qr(b.T).Q
     cosines = torch.linalg.svdvals(q_a.T @ q_b)
     right = torch.rad2deg(cosines.acos())

@@ -304,7 +304,9 @@ def test_a_committed_notebook_has_no_trace_of_the_machine_it_ran_on(committed):
     assert not found
     assert "papermill" not in committed.notebook.metadata
     for cell in committed.notebook.cells:
-        assert cell.metadata.keys() <= {"tags"}
+        assert cell.metadata.keys() <= {"tags", "jupyter"}
+        if "jupyter" in cell.metadata:  # solutions are folded
+            assert cell.metadata.jupyter == {"source_hidden": True}
         assert "injected-parameters" not in cell.metadata.get("tags", [])
 
 
