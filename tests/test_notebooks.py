@@ -28,7 +28,7 @@ FIGURES = {
     """,
     "autoencoders_conv": """
         conv_vanilla/conv_example_0 conv_vanilla/conv_example_1 conv_vanilla/to_smile_conv
-        conv_vanilla/attributes_conv conv_vanilla_32/conv_32
+        conv_vanilla/attributes_conv conv_vanilla/failures_conv conv_vanilla_32/conv_32
         conv_denoising/conv_denoising_0 conv_denoising/conv_denoising_1
         conv_denoising/conv_denoising_2
         conv_occlusion/conv_occlusion_0 conv_occlusion/conv_occlusion_1
