@@ -15,6 +15,7 @@ from helpers.files import replacing
 from helpers.notebooks import ROOT
 
 EXECUTED = ROOT / "output" / "executed"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def execute(name, *, executed, in_place=False, parameters=None):
@@ -51,6 +52,7 @@ def execute(name, *, executed, in_place=False, parameters=None):
         timeout=None,
         kernel_name="python3",
         record_timing=False,
+        store_widget_state=False,
         resources={"metadata": {"path": str(ROOT)}},
         **_progress(notebook, name),
     )
@@ -61,8 +63,16 @@ def execute(name, *, executed, in_place=False, parameters=None):
         if not in_place:
             _write(notebook, target)
         raise
+    _leave_pictures_of_panels(notebook)
     _write(notebook, target)
     return notebook
+
+
+def _leave_pictures_of_panels(notebook):
+    """A panel whose kernel has ended is dead; where its output has a picture, that is shown."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)
 
 
 def _write(notebook, target):

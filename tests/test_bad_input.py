@@ -16,11 +16,22 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
 import get_dataset
 import helpers
-from helpers import corruption, latent, metrics, pca, plots, synthetic, validation
+from helpers import (
+    animations,
+    corruption,
+    latent,
+    metrics,
+    panels,
+    pca,
+    plots,
+    synthetic,
+    validation,
+)
 from helpers.attributes import read_attributes
 from helpers.digits import read_mnist
 from helpers.downloads import download
@@ -132,6 +143,11 @@ BAD_SEEDS = bad_integers(0)
 BAD_FEATURES = st.sampled_from(
     [None, 3, "features", CODES.numpy()[:1], CODES.numpy()[:, :2], CODES.numpy()[0],
      np.full((6, 5), np.nan), np.full((6, 5), "a"), np.zeros((6, 0))]
+)  # fmt: skip
+FRAME = Image.new("RGB", (16, 16))
+BAD_DIRECTIONS = st.sampled_from(
+    [None, 3, [], {}, {3: CODES[0]}, {"a": None}, {"a": CODES[0, :2]}, {"a": CODES},
+     {"digit": CODES[0]}, {"a": CODES[0] * np.nan}]
 )  # fmt: skip
 BAD_FACES = st.one_of(
     NOT_FRAMES,
@@ -309,6 +325,65 @@ CALLS = {
         fig=matplotlib.figure.Figure(), path="unused.png",
     ),
     "plots.show_saved": call(plots.show_saved, {"path": PATHS}, path="unused.png"),
+    "animations.page": call(
+        animations.page,
+        {
+            "rows": st.sampled_from([None, 3, [], [[]], [IMAGES[0]], [IMAGES[:, :2]], [None],
+                                     [IMAGES * np.nan], [IMAGES.long()]]),
+            "captions": st.sampled_from([None, 3, "ab", [], [["a"]], [[1, 2, 3, 4]], [None]]),
+            "size": bad_integers(8),
+        },
+        rows=[IMAGES], captions=[list("abcd")], size=16,
+    ),
+    "animations.save_gif": call(
+        animations.save_gif,
+        {
+            "frames": st.sampled_from(
+                [None, 3, "film", [], [FRAME], [FRAME, 3], [FRAME, FRAME.resize((3, 3))]]
+            ),
+            "path": PATHS,
+        },
+        frames=[FRAME, FRAME], path="unused.gif",
+    ),
+    "animations.eased": call(animations.eased, {"count": bad_integers(2)}, count=3),
+    "panels.Panel": call(
+        panels.Panel,
+        {
+            "draw": st.sampled_from([None, 3, "draw"]),
+            "controls": st.sampled_from([None, 3, [], {"a": 3}]),
+            "alt": TEXTS,
+        },
+        draw=lambda values: FRAME, controls={}, alt="nothing",
+    ),
+    "panels.face_editor": call(
+        panels.face_editor,
+        {
+            "decode": st.sampled_from([None, 3, "decode"]),
+            "photos": bad_tensors(IMAGES, 4, any_device=True),
+            "codes": bad_tensors(CODES[:4], 2),
+            "directions": BAD_DIRECTIONS,
+            "start": st.sampled_from([3, "smile", [], {"a": 1.0}, {"smile": 9}, {"smile": "1"}]),
+            "limit": bad_numbers(0.1, 100),
+        },
+        decode=lambda z: IMAGES[: len(z)], photos=IMAGES, codes=CODES[:4],
+        directions={"smile": CODES[0]}, start={"smile": 1.0}, limit=2.0,
+    ),
+    "panels.digit_machine": call(
+        panels.digit_machine,
+        {
+            "decode": st.sampled_from([None, 3, "decode"]),
+            "hands": bad_tensors(CODES, 2),
+            "directions": BAD_DIRECTIONS,
+            "number": st.one_of(TEXTS, st.sampled_from(["", "-1", "1.5", "7" * 13])),
+            "limit": bad_numbers(0.1, 100),
+        },
+        decode=lambda z, labels: IMAGES[:1, :1].repeat(len(z), 1, 1, 1), hands=CODES,
+        directions={"slant": CODES[0]}, number="7", limit=2.0,
+    ),
+    "panels.digits_of": call(
+        panels.digits_of, {"number": st.one_of(TEXTS, st.sampled_from(["", "a", "1 2"]))},
+        number="7",
+    ),
     "synthetic.sample_faces": call(
         synthetic.sample_faces,
         {"n": bad_integers(1), "images_per_person": bad_integers(1), "seed": BAD_SEEDS},

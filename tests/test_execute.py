@@ -7,6 +7,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from helpers import execute as module
 from helpers.execute import execute, main
+from helpers.notebooks import ROOT
 
 
 @pytest.fixture
@@ -52,6 +53,19 @@ def test_in_place_keeps_the_notebook_where_a_cell_fails(repository):
     notebook = nbformat.read(path, 4)
     assert printed(notebook) == "7\n"
     assert all(cell.metadata.keys() <= {"tags"} for cell in notebook.cells)
+
+
+def test_a_panel_leaves_a_picture_and_no_state(repository, tmp_path):
+    repository(
+        "from PIL import Image; from helpers.panels import Panel\n"
+        "Panel(lambda _: Image.new('RGB', (9, 9)), {}, 'Nothing but black.')"
+    )
+    (tmp_path / "helpers").symlink_to(ROOT / "helpers")
+    notebook = execute("small", executed=tmp_path / "executed")
+    (output,) = notebook.cells[-1].outputs
+    assert sorted(output.data) == ["image/jpeg", "text/plain"]
+    assert output.data["text/plain"].startswith("Nothing but black.")
+    assert "widgets" not in notebook.metadata
 
 
 def test_a_failure_ends_the_command_with_the_cell_s_error(repository, tmp_path):

@@ -1,0 +1,62 @@
+"""Quick pictures and animations: what is drawn, and what is on disk."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageSequence
+
+from helpers.animations import COLOURS, PAUSE, STEP, eased, page, save_gif
+
+
+def test_a_page_shows_every_image_in_its_place():
+    grey = torch.tensor([0.0, 0.5])[:, None, None, None].repeat(1, 1, 8, 8)
+    red = torch.tensor([1.0, 0.0, 0.0])[None, :, None, None].repeat(3, 1, 8, 8)
+    picture = page([grey, red], [["a", "b"], []], size=40)
+    assert picture.size == (4 + 3 * 44, 4 + 44 + 20 + 44)
+    pixels = np.asarray(picture)
+    assert pixels[24, 24].tolist() == [0, 0, 0] and pixels[24, 68].tolist() == [128] * 3
+    assert pixels[90, 24].tolist() == pixels[90, 112].tolist() == [255, 0, 0]
+    assert pixels[24, 112].tolist() == [255] * 3  # paper where there is no image
+    assert pixels[45:67, 4:44].min() < 100  # the caption's ink
+
+
+def test_values_out_of_range_and_gradients_can_be_shown():
+    images = torch.tensor([-1.0, 7.0]).view(2, 1, 1, 1).repeat(1, 1, 8, 8).requires_grad_()
+    pixels = np.asarray(page([images], [[]], size=16))
+    assert pixels[10, 10].tolist() == [0, 0, 0] and pixels[10, 30].tolist() == [255] * 3
+
+
+@pytest.fixture
+def frames():
+    faces = torch.rand(2, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    return [page([faces[:1], faces[1:] * t], [["still"], ["moves"]], 64) for t in eased(5).tolist()]
+
+
+def test_an_animation_plays_forth_and_back(frames, tmp_path):
+    path = tmp_path / "new" / "film.gif"
+    save_gif(frames, path)
+    assert [file.name for file in path.parent.iterdir()] == ["film.gif"]
+    with Image.open(path) as film:
+        assert film.info["loop"] == 0
+        played = [(f.convert("RGB"), f.info["duration"]) for f in ImageSequence.Iterator(film)]
+    assert [duration for _, duration in played] == [PAUSE, *[STEP] * 3, PAUSE, *[STEP] * 3]
+    order = [0, 1, 2, 3, 4, 3, 2, 1]
+    for (picture, _), i in zip(played, order, strict=True):
+        pixels = np.asarray(picture).astype(int)
+        errors = [abs(pixels - np.asarray(frame)).mean() for frame in frames]
+        assert np.argmin(errors) == i and errors[i] < 8
+        assert (pixels[0, 0] == 255).all()  # the paper is white
+        assert len(picture.getcolors(10**6)) <= COLOURS
+
+
+def test_what_does_not_move_does_not_flicker(frames, tmp_path):
+    save_gif(frames, tmp_path / "film.gif")
+    with Image.open(tmp_path / "film.gif") as film:
+        stills = [np.asarray(f.convert("RGB"))[:72] for f in ImageSequence.Iterator(film)]
+    assert all(np.array_equal(still, stills[0]) for still in stills)
+
+
+def test_movements_start_and_end_slowly():
+    steps = eased(9).diff()
+    assert eased(9)[0] == 0 and eased(9)[-1] == 1 and (steps > 0).all()
+    assert steps[0] < steps[3] / 2 and steps[-1] < steps[4] / 2
