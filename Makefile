@@ -1,4 +1,4 @@
-# make notebooks | test | publish | retrain | readme | bench | distributed; README.md says what they do.
+# make notebooks | test | browser-test | publish | retrain | readme | bench | distributed: see README.md
 
 PYTHON ?= python3
 NOTEBOOKS := autoencoders_fc autoencoders_conv cvae_mnist
@@ -13,7 +13,7 @@ export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport JUPYTER_PATH MPLBACKEND PYTHONHOME PYTHONPATH
 
-.PHONY: notebooks retrain publish test readme bench distributed
+.PHONY: notebooks retrain publish test browser-test readme bench distributed
 .DELETE_ON_ERROR:
 
 notebooks: $(INSTALLED)
@@ -43,6 +43,13 @@ test: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python -m pytest
+
+# The panels in a real JupyterLab. A Chromium of the system is taken, or else fetched.
+browser-test: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check playwright
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
+	  $(BIN)/playwright install --with-deps chromium
+	$(BIN)/python -m pytest tests/browser.py
 
 $(INSTALLED): requirements.txt
 	@command -v $(PYTHON) > /dev/null || { \

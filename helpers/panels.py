@@ -44,7 +44,7 @@ class Panel(widgets.VBox):
         self.draw, self.controls, self.alt = draw, controls, alt
         self.beginning = {name: control.value for name, control in controls.items()}
         self.message = widgets.HTML()
-        self.picture = widgets.Image(format="jpeg", layout={"max_width": "100%"}, tooltip=alt)
+        self.picture = widgets.Image(format="jpeg", layout={"max_width": "100%"})
         reset = widgets.Button(description="start again", icon="undo")
         reset.on_click(lambda _: self.reset())
         for control in controls.values():
