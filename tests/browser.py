@@ -67,7 +67,8 @@ def lab(tmp_path_factory):
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]  # fmt: skip
     environment = os.environ | settings | {"PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
-    with open(folder / "lab.log", "wb") as log:
+    log_file = tmp_path_factory.mktemp("log") / "lab.log"
+    with open(log_file, "wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
@@ -76,7 +77,7 @@ def lab(tmp_path_factory):
                 requests.get(f"{address}/api", timeout=5).raise_for_status()
                 break
             except requests.RequestException:
-                assert server.poll() is None, (folder / "lab.log").read_text(errors="replace")
+                assert server.poll() is None, log_file.read_text(errors="replace")
                 time.sleep(1)
         else:
             pytest.fail("JupyterLab does not start")
@@ -111,10 +112,13 @@ def page(lab):
 
 
 def seen(page, panel, name=None):
-    """What the picture of a panel looks like on the screen."""
+    """The bytes of the picture that a panel shows in the browser."""
     if name and "SCREENSHOTS" in os.environ:
         page.screenshot(path=Path(os.environ["SCREENSHOTS"]) / f"{name}.png")
-    return page.locator("img.widget-image").nth(panel).screenshot()
+    address = page.locator("img.widget-image").nth(panel).get_attribute("src")
+    return page.evaluate(
+        "async address => [...new Uint8Array(await (await fetch(address)).arrayBuffer())]", address
+    )
 
 
 def until_changed(page, panel, before):
