@@ -123,15 +123,8 @@ def fit(
     MemoryError : where the device has too little memory; says which settings to lower.
     """
     _check(train, val, epochs, batch_size, lr, ema_decay)
-    half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    accelerator = Accelerator(
-        cpu=on_cpu(),
-        mixed_precision="bf16" if half else "no",
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-    )
-    device, process, processes = (
-        accelerator.device, accelerator.process_index, accelerator.num_processes
-    )  # fmt: skip
+    accelerator = _accelerator()
+    device, processes = accelerator.device, accelerator.num_processes
     _check_share(min(batch_size, len(train[0])), processes)
     train, val = ([_near(t, device) for t in data] for data in (train, val))
     model.to(device, memory_format=torch.channels_last)
@@ -164,19 +157,15 @@ def fit(
         with _explaining_lack_of_memory(batch_size):
             for epoch in range(len(rows), epochs):
                 model.train()
-                order = _seeded(seed, epoch, process, len(train[0]))
+                order = _seeded(seed, epoch, accelerator.process_index, len(train[0]))
+                batches = _batches(train, order[: steps * batch_size], batch_size, accelerator)
                 total = torch.zeros((), device=device)
-                for step in range(steps):
+                for step, (weight, images, *labels) in enumerate(batches):
                     done = epoch * steps + step
                     rate = lr * _warmup_cosine(done / (epochs * steps))
-                    for group in optimizer.param_groups:
-                        group["lr"] = rate
-                    batch = order[step * batch_size : (step + 1) * batch_size]
-                    share = batch[process::processes]
-                    images, *labels = (t[share.to(t.device)].to(device) for t in train)
+                    _set_rate(optimizer, rate)
                     images = to_unit(images) if augment is None else augment(to_unit(images))
-                    # The gradients' average over unequal shares is to be that over the batch
-                    loss = losses(images, *labels) * (len(share) * processes / len(batch))
+                    loss = losses(images, *labels) * weight
                     accelerator.backward(loss)
                     optimizer.step()
                     optimizer.zero_grad()
@@ -268,6 +257,32 @@ def _check_share(batch, processes):
 def _warmup_cosine(progress, warmup=0.05):
     """The share of the peak learning rate at `progress` in [0, 1) (Loshchilov & Hutter, 2017)."""
     return min(progress / warmup + 0.01, 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def _accelerator():
+    half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return Accelerator(
+        cpu=on_cpu(),
+        mixed_precision="bf16" if half else "no",
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+    )
+
+
+def _batches(data, order, batch_size, accelerator):
+    """This process's share of every batch, on its device, after the share's weight.
+
+    With the weight, the gradients' average over unequal shares is that over the batch.
+    """
+    processes = accelerator.num_processes
+    for batch in order.split(batch_size):
+        share = batch[accelerator.process_index :: processes]
+        tensors = (t[share.to(t.device)].to(accelerator.device) for t in data)
+        yield len(share) * processes / len(batch), *tensors
+
+
+def _set_rate(optimizer, rate):
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 class _Losses(nn.Module):

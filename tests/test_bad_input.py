@@ -40,12 +40,13 @@ from helpers.files import replacing, write_json
 from helpers.notebooks import definitions, load_experiment
 from helpers.settings import SettingsError, check_settings
 
-# Has its own tests (training); draws what `synthetic` has checked; is for maintainers; takes what
-# fetch_dataset has checked and passes on; says what is wrong and never raises (see test_checks).
+# Have their own tests (training, with its checkpoints and processes); draws what `synthetic` has
+# checked; is for maintainers; takes what fetch_dataset has checked and passes on; says what is
+# wrong and never raises (see test_checks).
 ELSEWHERE = {"training", "synthetic_render", "synthetic_scene", "readme", "cache", "images", "lfw",
              "execute", "results", "benchmark", "benchmark_loading", "benchmark_loops",
              "benchmark_plots", "checks", "checks_fc", "checks_conv", "checks_cvae",
-             "exercises"}  # fmt: skip
+             "exercises", "checkpoints", "processes", "distributed"}  # fmt: skip
 
 quick = settings(
     max_examples=25,

@@ -29,7 +29,7 @@ steps = 0
 def dying(model, x):
     global steps
     steps += model.training
-    if task == "die" and rank == 1 and steps == 4:
+    if task == "die" and rank == 1 and steps == 12:  # in the second epoch
         raise RuntimeError("the second process is out of luck")
     return mse(model, x)
 
@@ -78,11 +78,17 @@ def test_two_processes_end_as_one_does(tmp_path, program):
     assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
-def test_the_death_of_one_ends_the_run_with_its_error(tmp_path, program):
+def test_the_death_of_one_ends_the_run_with_its_error_and_one_can_go_on(tmp_path, program):
     result = start(tmp_path, program, str(tmp_path), "die")
     assert result.returncode != 0
     assert "the second process is out of luck" in result.stderr
     assert not list(tmp_path.glob("die-*"))
+
+    result = start(tmp_path, program, str(tmp_path), "alone", processes=1)
+    assert result.returncode == 0, result.stderr
+    assert "Going on after epoch 1 of an interrupted run." in result.stdout
+    assert len((tmp_path / "alone.csv").read_text().splitlines()) == 1 + 2
+    assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
 def test_the_cvae_is_trained_once_and_written_once(tmp_path):
