@@ -11,6 +11,7 @@ from nbclient.exceptions import CellExecutionError
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
+from helpers import validation
 from helpers.files import replacing
 from helpers.notebooks import ROOT
 
@@ -35,9 +36,14 @@ def execute(name, *, executed, in_place=False, parameters=None):
 
     Raises
     ------
+    TypeError : if an argument is none of these.
     FileNotFoundError : if there is no such notebook.
     nbclient.exceptions.CellExecutionError : where a cell fails.
     """
+    validation.texts(name=name)
+    validation.paths(executed=executed)
+    if parameters is not None:
+        validation.kinds(dict, "a dict or None", parameters=parameters)
     path = ROOT / f"{name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     if parameters:

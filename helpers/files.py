@@ -25,7 +25,8 @@ def replacing(path):
     Raises
     ------
     TypeError : if `path` is none.
-    OSError : whatever the block raises; on a full disk it says what to do.
+    OSError : whatever the block raises; on a full disk, and where it may not write, it says what
+        to do.
     """
     validation.paths(path=path)
     path = Path(path)
@@ -35,6 +36,14 @@ def replacing(path):
     try:
         yield part
         os.replace(part, path)
+    except PermissionError as error:
+        if error.filename != str(part):  # another file of the block's
+            raise
+        raise PermissionError(
+            error.errno,
+            "it may not be written to. Choose a folder of your own, in a notebook with OUTPUT_DIR",
+            str(path),
+        ) from error
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise

@@ -195,6 +195,57 @@ def frontiers(tables, title, x_columns, y, label):
     return fig
 
 
+def by_latent_dim(errors, title, yardstick="PCA"):
+    """Held-out errors by the length of the code, and as shares of one method's.
+
+    Parameters
+    ----------
+    errors : dict of name -> dict of latent_dim (int, or a str of one) -> error above 0; one to
+        seven names, all with the same latent_dim
+    title : str
+    yardstick : str, the name that the others are divided by
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is none of these.
+    """
+    validation.texts(title=title, yardstick=yardstick)
+    validation.kinds(dict, "a dict of dicts", errors=errors)
+    if not 1 <= len(errors) <= len(COLOURS) or yardstick not in errors:
+        raise ValueError(
+            f"errors must be of {yardstick!r} and up to six others, got {list(errors)}"
+        )
+    for name, found in errors.items():
+        validation.kinds(dict, "a dict of latent_dim -> error", **{f"errors[{name!r}]": found})
+        if not found or found.keys() != errors[yardstick].keys():
+            raise ValueError(
+                f"errors[{name!r}] must have the latent_dim {list(errors[yardstick])}, "
+                f"got {list(found)}"
+            )
+        for size, error in found.items():
+            validation.numbers(1e-30, np.inf, **{f"errors[{name!r}][{size!r}]": error})
+    sizes = [int(size) for size in errors[yardstick]]
+    with plt.rc_context(STYLE):
+        fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+        for (name, found), marker in zip(errors.items(), "osD^vPX", strict=False):
+            shares = [error / errors[yardstick][size] for size, error in found.items()]
+            left.plot(sizes, list(found.values()), marker=marker, label=name)
+            right.plot(sizes, shares, marker=marker)
+        left.set(yscale="log", ylabel="test MSE")
+        right.set(ylabel=f"test MSE, share of {yardstick}'s")
+        for ax in (left, right):
+            ax.set(xscale="log", xlabel="numbers in the code")
+            ax.set_xticks(sizes, [str(size) for size in sizes])
+            ax.minorticks_off()
+        left.legend()
+        fig.suptitle(title, weight="bold")
+    return fig
+
+
 def save(fig, path):
     """Write a figure as a PNG of 150 dpi and at most 256 colours, and show it.
 
@@ -216,14 +267,16 @@ def save(fig, path):
     fig.savefig(buffer, dpi=DPI, format="png")
     plt.close(fig)
     picture = Image.open(buffer).convert("RGB")
-    plain = picture.quantize(256, kmeans=2)
-    palette = np.array(plain.getpalette()).reshape(-1, 3)
+    every_third = Image.fromarray(np.asarray(picture)[::3, ::3])  # as good, and ten times as fast
+    colours = every_third.quantize(256, kmeans=2)
+    palette = np.array(colours.getpalette()).reshape(-1, 3)
     palette[palette.sum(1).argmax()] = 255  # k-means has made the paper a little grey
-    plain.putpalette(palette.flatten().tolist())
-    dithered = picture.quantize(palette=plain, dither=Image.Dither.FLOYDSTEINBERG)
+    colours.putpalette(palette.flatten().tolist())
+    dithered = picture.quantize(palette=colours, dither=Image.Dither.FLOYDSTEINBERG)
     with replacing(path) as part:
         dithered.save(part, optimize=True)
         if part.stat().st_size > MAX_BYTES:
+            plain = picture.quantize(palette=colours, dither=Image.Dither.NONE)
             plain.save(part, optimize=True)
     _show(picture, path)
 

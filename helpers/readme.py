@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from helpers import benchmark_plots, results
+from helpers import benchmark_plots, results, validation
 from helpers.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +48,8 @@ def render(output):
 
     Raises
     ------
-    ValueError : if a metrics.json is no JSON.
+    TypeError : if `output` is no path.
+    ValueError : if a metrics.json holds no metrics.
     """
     metrics = results.read(output)
     parts = [
@@ -107,6 +108,7 @@ def _number(value):
 
 def update(readme, output):
     """Replace what stands between the markers in `readme`; return whether that changed it."""
+    validation.paths(readme=readme, output=output)
     before = after = Path(readme).read_text(encoding="utf-8")
     for (begin, end), text in {
         (BEGIN, END): render(output),

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+from helpers import validation
 from helpers.files import write_json
 
 # experiment, metric: where it is, as <experiment>/<key>/<key> in the metrics files
@@ -126,12 +127,17 @@ def read(output):
 
     Raises
     ------
-    ValueError : if a metrics.json is no JSON.
+    TypeError : if `output` is no path.
+    ValueError : if a metrics.json holds no metrics.
     """
+    validation.paths(output=output)
     metrics = {}
     for path in sorted(Path(output).glob("*/metrics.json")):
         try:
-            metrics[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(content, dict):
+                raise ValueError("no names and numbers")
+            metrics[path.parent.name] = content
         except ValueError as error:
             raise ValueError(f"{path} is damaged ({error}); run its notebook again") from None
     return metrics
@@ -139,6 +145,8 @@ def read(output):
 
 def find(metrics, path):
     """What is at <experiment>/<key>/<key>: a dict of value, low, high, n; None if nothing is."""
+    validation.kinds(dict, "a dict as `read` gives it", metrics=metrics)
+    validation.texts(path=path)
     for key in path.split("/"):
         metrics = metrics.get(key) if isinstance(metrics, dict) else None
     if metrics is None or isinstance(metrics, dict):
@@ -181,6 +189,7 @@ def table(output):
 
 def number(result):
     """A result for the eye: four digits, with its interval where it has one."""
+    validation.kinds(dict, "a dict of value, low and high", result=result)
     value, low, high = (result[name] for name in ("value", "low", "high"))
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return text if low is None else f"{text} ({low:.4g} to {high:.4g})"
@@ -188,4 +197,5 @@ def number(result):
 
 def write(output):
     """Write the list to results.json in the folder `output`."""
+    validation.paths(output=output)
     write_json(Path(output) / "results.json", collect(output))

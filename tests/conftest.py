@@ -1,4 +1,6 @@
-"""What the tests of the face notebooks share."""
+"""What the tests of the face notebooks share, and the count of the faults that were injected."""
+
+from collections import Counter
 
 import pytest
 
@@ -6,9 +8,36 @@ from helpers.synthetic import render_faces, sample_faces
 from helpers.training import to_tensor
 
 pytest.register_assert_rewrite("face_models")
+OUTCOMES = ("survived", "refused")
+KINDS = (*OUTCOMES, "counted")
 
 
 @pytest.fixture(scope="session")
 def faces():
     """64 generated faces, uint8 (64, 3, 64, 64)."""
     return to_tensor(render_faces(sample_faces(64, seed=1)))
+
+
+def pytest_collection_modifyitems(items):
+    """A test marked `fault` counts as one, or counts its faults itself, by `record_property`."""
+    for item in items:
+        for mark in item.iter_markers("fault"):
+            (outcome,) = mark.args
+            assert outcome in KINDS, f"{item.nodeid} is marked {outcome!r}"
+            item.user_properties.append((outcome, 1))
+
+
+def pytest_terminal_summary(terminalreporter):
+    faults = Counter()
+    for report in terminalreporter.getreports("passed"):
+        for name, number in report.user_properties:
+            faults[name] += number
+    for result in ("failed", "error"):
+        for report in terminalreporter.getreports(result):
+            faults["wrong"] += any(name in KINDS for name, _ in report.user_properties)
+    survived, refused, wrong = (faults[name] for name in (*OUTCOMES, "wrong"))
+    if total := survived + refused + wrong:
+        terminalreporter.write_line(
+            f"faults injected: {total:,}, survived: {survived:,}, "
+            f"refused with a clear message: {refused:,}, wrong: {wrong:,}"
+        )

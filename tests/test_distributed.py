@@ -43,7 +43,7 @@ if rank == 0:
 """
 
 
-def start(folder, *program, processes=2, timeout=90):
+def start(folder, *program, processes=2, timeout=300):
     paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
@@ -78,6 +78,7 @@ def test_two_processes_end_as_one_does(tmp_path, program):
     assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
+@pytest.mark.fault("refused")
 def test_the_death_of_one_ends_the_run_with_its_error_and_one_can_go_on(tmp_path, program):
     result = start(tmp_path, program, str(tmp_path), "die")
     assert result.returncode != 0

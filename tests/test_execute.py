@@ -42,6 +42,7 @@ def test_a_copy_is_executed_with_a_line_for_each_cell(repository, tmp_path, caps
     assert lines[-1].endswith(" s, Title")
 
 
+@pytest.mark.fault("survived")
 def test_in_place_keeps_the_notebook_where_a_cell_fails(repository):
     path = repository("1 / 0")
     before = path.read_bytes()
@@ -68,6 +69,7 @@ def test_a_panel_leaves_a_picture_and_no_state(repository, tmp_path):
     assert "widgets" not in notebook.metadata
 
 
+@pytest.mark.fault("refused")
 def test_a_failure_ends_the_command_with_the_cell_s_error(repository, tmp_path):
     repository("1 / 0")
     with pytest.raises(SystemExit) as stop:
@@ -75,6 +77,7 @@ def test_a_failure_ends_the_command_with_the_cell_s_error(repository, tmp_path):
     assert "small.ipynb failed" in str(stop.value) and "ZeroDivisionError" in str(stop.value)
 
 
+@pytest.mark.fault("refused")
 def test_an_unknown_notebook_is_named_at_once(repository, capsys):
     repository("print(7)")
     with pytest.raises(SystemExit):

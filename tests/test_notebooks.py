@@ -164,6 +164,7 @@ def pixels(output):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("survived")
 def test_two_runs_at_once_draw_the_very_pixels_of_the_first(executed, tmp_path):
     """One of them from a copy of the course in a folder with a name as students give them.
 
@@ -200,6 +201,7 @@ def test_two_runs_at_once_draw_the_very_pixels_of_the_first(executed, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("survived")
 def test_cells_can_be_run_again_in_another_order(executed, tmp_path):
     """In one kernel: from top to bottom, then every cell once more from bottom to top."""
     if executed.name != "cvae_mnist":
@@ -229,6 +231,7 @@ def test_cells_can_be_run_again_in_another_order(executed, tmp_path):
         ("autoencoders_conv", {"SOURCE": "syntetic"}, "SOURCE must be one of .*, got 'syntetic'"),
     ],
 )
+@pytest.mark.fault("refused")
 def test_a_bad_setting_is_one_sentence_at_once(environment, tmp_path, name, bad, message):
     with pytest.raises(papermill.PapermillExecutionError, match=message) as error:
         run(name, tmp_path / "output", tmp_path / "executed.ipynb", **bad)

@@ -121,6 +121,7 @@ def test_update_writes_between_the_markers_and_nowhere_else(tmp_path):
     assert not update(readme, tmp_path)
 
 
+@pytest.mark.fault("refused")
 def test_update_refuses_a_readme_without_markers(tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text("nothing here\n", encoding="utf-8")
@@ -128,8 +129,20 @@ def test_update_refuses_a_readme_without_markers(tmp_path):
         update(readme, tmp_path)
 
 
+@pytest.mark.fault("refused")
 def test_damaged_metrics_are_named(tmp_path):
     (tmp_path / "cvae").mkdir()
     (tmp_path / "cvae" / "metrics.json").write_text("{", encoding="utf-8")
     with pytest.raises(ValueError, match=r"metrics\.json is damaged"):
         render(tmp_path)
+
+
+def test_the_table_of_faults_is_that_of_the_tests():
+    """Every test that injects a fault is in it, and all that it names are there."""
+    table = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+    tests = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/test_*.py"))
+    fault = r"@pytest\.mark\.fault\(.*\)\n(?:@.*\n|[ )].*\n)*def (test_\w+)"
+    named = set(re.findall(r"`(test_\w+)`", table))
+    assert sorted(set(re.findall(fault, tests)) - named) == []
+    assert not [name for name in named if f"def {name}(" not in tests
+                and not (ROOT / "tests" / f"{name}.py").exists()]  # fmt: skip

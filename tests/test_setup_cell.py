@@ -82,12 +82,14 @@ def test_in_a_copy_of_the_course_nothing_is_fetched(run):
     assert sorted(path.name for path in run.folder.iterdir()) == ["helpers", "requirements.txt"]
 
 
+@pytest.mark.fault("refused")
 def test_without_an_address_it_says_what_to_do(run):
     done = run(**KAGGLE)
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("RuntimeError: COURSE_URL must be the address of this course")
 
 
+@pytest.mark.fault("refused")
 def test_an_address_that_leads_nowhere_stops_it(run, tmp_path):
     done = run("print('went on')", COURSE_URL=(tmp_path / "nowhere").as_uri(), **KAGGLE)
     assert done.returncode != 0 and "went on" not in done.stdout

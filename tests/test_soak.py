@@ -122,23 +122,31 @@ def load(data):
     return dict(zip(attrs.index, np.array(photos), strict=True)), report
 
 
-def soak(path, count, use, seed):
-    """Damage the file again and again; how often it was refused in a sentence, how often not."""
-    whole, rng = path.read_bytes(), np.random.default_rng(seed)
-    refused = 0
-    for _ in range(count):
-        path.unlink()  # what maps or links the old file keeps it
-        path.write_bytes(damaged(whole, rng))
-        try:
-            use()
-        except ValueError as error:
-            refused += 1
-            assert path.name in str(error) and len(str(error)) < 700, error
-    return refused, count - refused
+@pytest.fixture
+def soak(record_property):
+    """Damage a file again and again; how often it was refused in a sentence, how often not."""
+
+    def soak(path, count, use, seed):
+        whole, rng = path.read_bytes(), np.random.default_rng(seed)
+        refused = 0
+        for _ in range(count):
+            path.unlink()  # what maps or links the old file keeps it
+            path.write_bytes(damaged(whole, rng))
+            try:
+                use()
+            except ValueError as error:
+                refused += 1
+                assert path.name in str(error) and len(str(error)) < 700, error
+        record_property("refused", refused)
+        record_property("survived", count - refused)
+        return refused, count - refused
+
+    return soak
 
 
 @pytest.mark.parametrize(("where", "count"), [("lfw.tgz", 250), ("lfw.zip", 200)])
-def test_archives(data, strayed, where, count):
+@pytest.mark.fault("counted")
+def test_archives(data, strayed, where, count, soak):
     """Both have checksums: what is taken is right, and what is left out is said."""
     path = lay_out(data, where, FILES, table_text(PHOTOS))
 
@@ -154,7 +162,8 @@ def test_archives(data, strayed, where, count):
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
-def test_a_photo_in_a_folder(data, strayed, format):
+@pytest.mark.fault("counted")
+def test_a_photo_in_a_folder(data, strayed, format, soak):
     """A JPEG has no checksum: damage may show as a damaged picture, in that one place only."""
     path = lay_out(data, "lfw", FILES, table_text(PHOTOS)) / photo_path(*PHOTOS[1])
     path.write_bytes(photo(1, format))
@@ -175,7 +184,8 @@ def test_a_photo_in_a_folder(data, strayed, format):
     assert refused == 0 and 5 < sum(kept) < 95
 
 
-def test_the_attribute_table(data, strayed):
+@pytest.mark.fault("counted")
+def test_the_attribute_table(data, strayed, soak):
     """It has no checksum either: a digit may change, but no photo gets the scores of another."""
     lay_out(data, "lfw.tgz", FILES, table_text(PHOTOS))
     path = data / "lfw_attributes.txt"
@@ -191,7 +201,8 @@ def test_the_attribute_table(data, strayed):
 
 
 @pytest.mark.parametrize("name", ["photos.npy", "attrs.npz", "manifest.json"])
-def test_the_cache(data, strayed, name):
+@pytest.mark.fault("counted")
+def test_the_cache(data, strayed, name, soak):
     """Whatever happens to it, it costs only time."""
     lay_out(data, "lfw.tgz", FILES, table_text(PHOTOS))
     _, right = fetch_dataset(data_dir=data, **CROP)
@@ -207,7 +218,8 @@ def test_the_cache(data, strayed, name):
         assert soak(path, 60, use, seed=4) == (0, 60)
 
 
-def test_weights(tmp_path, strayed):
+@pytest.mark.fault("counted")
+def test_weights(tmp_path, strayed, soak):
     path = tmp_path / "model.safetensors"
     model = nn.Linear(20, 10)
     history = pd.DataFrame({"epoch": [1], "seconds": [1.0]})
@@ -224,7 +236,8 @@ def test_weights(tmp_path, strayed):
     assert refused > 140
 
 
-def test_digits(tmp_path, strayed, monkeypatch):
+@pytest.mark.fault("counted")
+def test_digits(tmp_path, strayed, monkeypatch, soak):
     """Every byte counts: their hashes are published."""
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)

@@ -150,6 +150,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("killed_at", [1, 2])
+@pytest.mark.fault("survived")
 def test_a_killed_run_goes_on_to_the_weights_of_an_uninterrupted_one(faces, tmp_path, killed_at):
     whole, history = train(faces)
     checkpoint = tmp_path / "checkpoint.safetensors"
@@ -171,6 +172,7 @@ def test_a_killed_run_goes_on_to_the_weights_of_an_uninterrupted_one(faces, tmp_
     assert list(tmp_path.iterdir()) == []  # the checkpoint has done its duty
 
 
+@pytest.mark.fault("survived")
 def test_the_state_of_the_course_s_own_optimizer_is_gone_on_from(faces, tmp_path):
     descent = definitions("autoencoders_fc").OrthogonalDescent
 
@@ -193,6 +195,7 @@ def test_the_state_of_the_course_s_own_optimizer_is_gone_on_from(faces, tmp_path
     assert same_weights(run(checkpoint=checkpoint), run())
 
 
+@pytest.mark.fault("refused")
 def test_a_checkpoint_of_other_settings_is_not_gone_on_from(faces, tmp_path, capsys):
     checkpoint = tmp_path / "checkpoint.safetensors"
 
@@ -214,6 +217,7 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_from(faces, tmp_path, cap
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault("refused")
 def test_a_checkpoint_of_another_loss_is_not_gone_on_from(faces, tmp_path, capsys):
     """What no setting shows, such as a weight inside the loss."""
     checkpoint = tmp_path / "checkpoint.safetensors"
@@ -237,6 +241,7 @@ def interrupted_after_one_epoch(faces, checkpoint):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "empty", "text", "bits"])
+@pytest.mark.fault("survived")
 def test_a_damaged_checkpoint_is_said_and_replaced(faces, tmp_path, capsys, damage):
     checkpoint = tmp_path / "checkpoint.safetensors"
     interrupted_after_one_epoch(faces, checkpoint)
@@ -266,6 +271,7 @@ save_file(weights, Path(sys.argv[1]) / "done.safetensors")
 """
 
 
+@pytest.mark.fault("survived")
 def test_sigkill_at_any_moment_changes_nothing(tmp_path):
     """A real process, killed again and again: as a checkpoint is there, and soon after."""
 
@@ -308,6 +314,7 @@ def test_another_optimizer_can_be_given(faces):
         torch.testing.assert_close(before, after.cpu())
 
 
+@pytest.mark.fault("survived")
 def test_interrupting_the_kernel_keeps_the_weights_so_far(faces, tmp_path, capsys):
     checkpoint = tmp_path / "checkpoint.safetensors"
     model, history = interrupted_after_one_epoch(faces, checkpoint)
@@ -323,6 +330,7 @@ def test_interrupting_the_kernel_keeps_the_weights_so_far(faces, tmp_path, capsy
     assert same_weights(resumed, train(faces)[0])
 
 
+@pytest.mark.fault("refused")
 def test_a_loss_that_is_no_number_stops_the_training(faces):
     def diverging(model, x):
         return {"loss": mse(model, x)["loss"] * float("nan")}
@@ -331,6 +339,7 @@ def test_a_loss_that_is_no_number_stops_the_training(faces):
         train(faces, loss_fn=diverging)
 
 
+@pytest.mark.fault("refused")
 def test_a_held_out_loss_that_is_no_number_stops_the_training_too(faces):
     def diverging(model, x):
         return {"loss": mse(model, x)["loss"] / (1 if model.training else 0)}
@@ -339,6 +348,7 @@ def test_a_held_out_loss_that_is_no_number_stops_the_training_too(faces):
         train(faces, loss_fn=diverging)
 
 
+@pytest.mark.fault("refused")
 def test_too_little_memory_says_what_to_lower(faces):
     def greedy(model, x):
         return {"loss": torch.empty(2**50).sum() + mse(model, x)["loss"]}
@@ -375,11 +385,13 @@ def test_mixed_precision_leaves_the_model_as_it_was(faces):
         ({"ema_decay": 1.0}, r"ema_decay must be in \[0, 1\), got 1.0"),
     ],
 )
+@pytest.mark.fault("refused")
 def test_bad_settings_are_refused(faces, settings, message):
     with pytest.raises(ValueError, match=message):
         train(faces, **settings)
 
 
+@pytest.mark.fault("refused")
 def test_data_of_unequal_length_are_refused(faces):
     with pytest.raises(ValueError, match=r"train must hold tensors of one length.*\[160, 3\]"):
         fit(Small(), (faces, torch.zeros(3)), (faces,), mse, epochs=1)
