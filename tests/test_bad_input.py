@@ -249,7 +249,7 @@ CALLS = {
         metrics.with_interval,
         {
             "values": BAD_VALUES,
-            "people": st.sampled_from([list("abc"), 3, "names", [["a"] * 8]]),
+            "people": st.sampled_from([list("abc"), 3, "names", [["a"] * 8], ["a"] * 8]),
             "seed": BAD_SEEDS,
         },
         values=SCORES, people=list("aabbccdd"), seed=0,

@@ -97,3 +97,9 @@ def test_a_bad_share_is_refused(coloured, share):
 def test_an_unknown_fill_is_refused(coloured):
     with pytest.raises(ValueError, match="fill must be.*'black'"):
         occlude(coloured, fill="black")
+
+
+def test_a_generator_of_another_device_is_refused(coloured):
+    for function in (add_noise, occlude):
+        with pytest.raises(ValueError, match="generator must be on the device of images, .* meta"):
+            function(coloured.to("meta"), (0.1, 0.2), generator=torch.Generator())

@@ -389,7 +389,7 @@ def test_crop_is_applied_after_turning_the_photo_upright(tmp_path):
         (JPEGS[photo_path(*PHOTOS[5])][:1500], "truncated"),
         (jpeg(5, (1, 1)), "1x1 pixels, most are 250x250"),
         (jpeg(5, (300, 250)), "300x250 pixels, most are 250x250"),
-        (jpeg(5, (4100, 4100)), "over"),
+        (jpeg(5, (4100, 4100)), "over 16,000,000 pixels"),
     ],
     ids=["empty", "html", "truncated", "1x1", "300x250", "huge"],
 )
@@ -406,6 +406,16 @@ def test_unusable_photos_are_left_out_and_named(tmp_path, capsys, where, content
     ((path, why),) = attrs.attrs["report"]["skipped"].items()
     assert path.endswith(name) and reason in why
     assert name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("where", ["lfw.tgz", "lfw.zip"])
+@pytest.mark.fault("survived")
+def test_a_photo_of_too_many_bytes_is_left_out(tmp_path, where):
+    name = photo_path(*PHOTOS[5])
+    lay_out(tmp_path, where, JPEGS | {name: JPEGS[name] + bytes(1 << 20)})
+    _, attrs = fetch_dataset(data_dir=tmp_path)
+    assert list(attrs.index) == PHOTOS[:5] + PHOTOS[6:]
+    assert list(attrs.attrs["report"]["skipped"].values()) == ["over 1,048,576 bytes"]
 
 
 @pytest.mark.fault("refused")
@@ -702,6 +712,9 @@ def test_changed_sources_are_read_again(tmp_path):
     np.testing.assert_array_equal(photos[2], expected(jpeg(50)))
     lay_out(tmp_path, archive.name, table=table_text(PHOTOS[:4]))
     assert len(fetch_dataset(data_dir=tmp_path)[0]) == 4
+    flipped = table_text(PHOTOS[:4]).replace("\t-0.", "\t+0.")  # as many bytes
+    lay_out(tmp_path, archive.name, table=flipped)
+    assert (fetch_dataset(data_dir=tmp_path)[1] > 0).mean().mean() > 0.8
 
 
 @pytest.mark.parametrize("where", ["lfw", "lfw/lfw"])
@@ -736,6 +749,19 @@ def test_damaged_cache_is_made_anew(tmp_path, name, damage):
     np.testing.assert_array_equal(photos, right)
     pd.testing.assert_frame_equal(attrs_again, attrs)
     assert cache_files(tmp_path, name)[0].read_bytes()[:50] == content[:50]
+
+
+@pytest.mark.fault("survived")
+def test_a_foreign_cache_is_not_taken_for_ours(tmp_path):
+    """Whole, but of other settings: a folder that was renamed, or copied over another."""
+    lay_out(tmp_path, "lfw.tgz")
+    for width in (32, 64):
+        fetch_dataset(data_dir=tmp_path, dimx=width)
+    files = sorted(cache_files(tmp_path, "photos.npy"), key=lambda path: path.stat().st_size)
+    small, large = (file.parent for file in files)
+    shutil.rmtree(large)
+    shutil.copytree(small, large)
+    assert_all_there(*fetch_dataset(data_dir=tmp_path))
 
 
 class Bomb:

@@ -26,6 +26,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from test_get_dataset import JPEGS, ROOT, assert_all_there, lay_out
 from torch import nn
+from torchvision.datasets import MNIST
 
 import get_dataset
 from get_dataset import fetch_dataset
@@ -60,6 +61,19 @@ def in_child(function, prepare=lambda: None):
         said = pipe.read().decode()
     status = os.waitpid(child, 0)[1]
     return SimpleNamespace(said=said, killed=os.WIFSIGNALED(status))
+
+
+def begin(function):
+    """Run `function` in a copy of this process, and go on; its exit status is 1 if it raised."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        function()
+        status = 0
+    finally:
+        os._exit(status)
 
 
 def killed_at(operation, function):
@@ -117,7 +131,10 @@ def test_a_build_killed_at_any_file_operation(folder, monkeypatch, before, recor
             shutil.copytree(folder / "whole", cache)
             name = {"damaged": "photos.npy", "older": "manifest.json"}[before]
             (file,) = cache.glob(f"lfw*/{name}")
-            file.write_bytes(file.read_bytes().replace(b"lfw", b"old")[:-1])
+            content = file.read_bytes()
+            file.write_bytes(
+                content[:-1] if before == "damaged" else content.replace(b"lfw", b"old")
+            )
         return cache
 
     def check(cache):
@@ -138,10 +155,7 @@ def test_a_build_killed_at_any_time(folder, monkeypatch, record_property):
     took = time.perf_counter() - started
     for share in np.linspace(0.02, 1.1, 12):
         shutil.rmtree(folder / "cache", ignore_errors=True)
-        child = os.fork()
-        if child == 0:
-            fetch_dataset(data_dir=folder)
-            os._exit(0)
+        child = begin(lambda: fetch_dataset(data_dir=folder))
         time.sleep(share * took)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -252,10 +266,15 @@ def mirror(folder):
     """A server in another process, so that forks of this one share no thread with it."""
     (folder / "mirror").mkdir()
     command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]
-    with subprocess.Popen(command, cwd=folder / "mirror", stdout=subprocess.PIPE, text=True,
-                          stderr=subprocess.DEVNULL) as process:  # fmt: skip
+    log = folder / "mirror.log"
+    with (
+        open(log, "w") as file,
+        subprocess.Popen(
+            command, cwd=folder / "mirror", stdout=subprocess.PIPE, stderr=file, text=True
+        ) as process,
+    ):
         port = process.stdout.readline().split(" port ")[1].split()[0]
-        yield SimpleNamespace(folder=folder / "mirror", url=f"http://127.0.0.1:{port}")
+        yield SimpleNamespace(folder=folder / "mirror", url=f"http://127.0.0.1:{port}", log=log)
         process.kill()
 
 
@@ -291,8 +310,6 @@ def serve_digits(mirror, monkeypatch):
     packed = {f"{name}.gz": gzip.compress(content) for name, content in raw.items()}
     for name, content in packed.items():
         (mirror.folder / name).write_bytes(content)
-    from torchvision.datasets import MNIST
-
     md5 = {name: hashlib.md5(content).hexdigest() for name, content in (raw | packed).items()}
     monkeypatch.setattr(digits, "URL", mirror.url)
     monkeypatch.setattr(digits, "MD5", {name: md5[name] for name in raw})
@@ -442,23 +459,28 @@ def as_nobody():
         os.setuid(65534)
 
 
+@pytest.mark.parametrize("cache", ["none", "empty"])
 @pytest.mark.fault("survived")
-def test_folders_that_only_others_may_write_to(monkeypatch):
+def test_folders_that_only_others_may_write_to(monkeypatch, cache):
     """Run as nobody where the tests run as root, to whom every folder is open."""
     with tempfile.TemporaryDirectory() as top:
         folder = Path(top, "nur lesen ä")
         own = Path(top, "own")
         own.mkdir()
         lay_out(folder, "lfw.tgz")
+        monkeypatch.setattr(get_dataset, "CACHE_DIRS", [Path(top, "first")])
+        fetch_dataset(data_dir=folder)  # imports what nobody may be unable to read
         monkeypatch.setattr(get_dataset, "CACHE_DIRS", [folder / "cache", own / "cache"])
         os.chmod(top, 0o755)
+        if cache == "empty":
+            (folder / "cache").mkdir(mode=0o555)
         os.chmod(folder, 0o555)
         if os.getuid() == 0:
             os.chown(own, 65534, 65534)
 
         def work():
             assert_all_there(*fetch_dataset(data_dir=folder))
-            assert not (folder / "cache").exists() and list(own.glob("cache/lfw*"))
+            assert not list(folder.glob("cache/*")) and list(own.glob("cache/lfw*"))
             for missing in ("elsewhere", "MNIST"):
                 try:
                     get_dataset.fetch_mnist("mnist", data_dir=folder / missing)
@@ -500,30 +522,32 @@ def test_two_save_at_once_and_a_third_reads_a_whole_file(folder, name):
     for value in (1.0, 2.0):
         WRITERS[name](path, value)
         whole.append(READERS[name](path))
-    children = []
-    for value in (1.0, 2.0):
-        children.append(os.fork())
-        if children[-1] == 0:
-            for _ in range(20):
-                WRITERS[name](path, value)
-            os._exit(0)
-    reads = 0
-    while children:
+    children = [
+        begin(lambda value=value: [WRITERS[name](path, value) for _ in range(20)])
+        for value in (1.0, 2.0)
+    ]
+    reads, ended = 0, {}
+    while len(ended) < 2:
         assert READERS[name](path) in whole
         reads += 1
-        children = [child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)]
+        for child in set(children) - ended.keys():
+            pid, status = os.waitpid(child, os.WNOHANG)
+            ended |= {pid: status} if pid else {}
+    assert set(ended.values()) == {0}
     assert reads > 5 and [file.name for file in folder.iterdir()] == [name]
 
 
 @pytest.mark.fault("survived")
 def test_two_download_at_once_and_the_server_is_asked_once(folder, mirror, monkeypatch):
     serve_digits(mirror, monkeypatch)
-    children = []
-    for _ in range(2):
-        children.append(os.fork())
-        if children[-1] == 0:
-            os._exit(digits.read_mnist(folder / "data")[1].tolist() != [0, 1, 2, 3, 4, 5])
+
+    def get():
+        assert digits.read_mnist(folder / "data")[1].tolist() == [0, 1, 2, 3, 4, 5]
+
+    children = [begin(get) for _ in range(2)]
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+    asked = mirror.log.read_text(encoding="utf-8")
+    assert [asked.count(f"GET /{name}.gz") for name in digits.MD5] == [1, 1, 1, 1]
     left = {file.name for file in (folder / "data" / "MNIST" / "raw").iterdir()}
     assert left - {".download.lock"} == set(digits.MD5) | {f"{name}.gz" for name in digits.MD5}
 

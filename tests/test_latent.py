@@ -87,6 +87,19 @@ def test_interpolation_needs_two_steps(codes):
         interpolate(codes[0], codes[1], 1)
 
 
+def test_interpolation_needs_codes_of_one_length(codes):
+    with pytest.raises(ValueError, match="start and end must have one shape"):
+        interpolate(codes[0], codes[1, :1], 3)
+
+
+@pytest.mark.parametrize("value", [1e31, float("inf")])
+def test_codes_whose_distance_is_infinite_have_no_neighbours(codes, value):
+    codes = codes.float().clone()
+    codes[0, 0] = value
+    with pytest.raises(ValueError, match="codes must be"):
+        nearest(codes, codes[:1], 1)
+
+
 def test_the_nearest_are_sorted_by_distance(codes):
     queries = codes[[7, 3]] + 1e-4
     found = nearest(codes, queries, 10)

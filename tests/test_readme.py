@@ -129,10 +129,11 @@ def test_update_refuses_a_readme_without_markers(tmp_path):
         update(readme, tmp_path)
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", "3"])
 @pytest.mark.fault("refused")
-def test_damaged_metrics_are_named(tmp_path):
+def test_damaged_metrics_are_named(tmp_path, content):
     (tmp_path / "cvae").mkdir()
-    (tmp_path / "cvae" / "metrics.json").write_text("{", encoding="utf-8")
+    (tmp_path / "cvae" / "metrics.json").write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=r"metrics\.json is damaged"):
         render(tmp_path)
 
