@@ -35,7 +35,7 @@ def test_everything_is_measured(measured):
     for point in (*results["many_images"].values(), *results["costs"].values()):
         assert point
     assert 0 < results["load_cached_s"] < results["load_build_s"]
-    assert results["conv_mse"] == pytest.approx(results["pca_128_mse"], rel=0.2)
+    assert results["conv_mse"] < 1.5 * results["pca_128_mse"]
     assert f"| {results['speedup_fc']:.3g} x |" in render(measured)
 
 
