@@ -1,13 +1,17 @@
 """What the tests of the face notebooks share, and the count of the faults that were injected."""
 
+import threading
 from collections import Counter
 
 import pytest
+from tqdm import tqdm
 
 from helpers.synthetic import render_faces, sample_faces
 from helpers.training import to_tensor
 
 pytest.register_assert_rewrite("face_models")
+# tqdm's own lock is shared with forks: one that is killed while it holds it would stop us all
+tqdm.set_lock(threading.RLock())
 OUTCOMES = ("survived", "refused")
 KINDS = (*OUTCOMES, "counted")
 
