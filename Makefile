@@ -42,7 +42,8 @@ readme: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
+	  --dist loadgroup --no-loadscope-reorder
 
 # The panels in a real JupyterLab. A Chromium of the system is taken, or else fetched.
 browser-test: $(INSTALLED)

@@ -99,7 +99,7 @@ RULES = (  # names as a regular expression, and what those must be; the first th
     ("LATENT_DIM|COMPONENTS", partial(_integer, 1, MOST_PIXELS)),
     (r"\w*EPOCHS\w*|\w*BATCH_SIZE|\w*WIDTH|\w*BLOCKS|BOUND_\w+", partial(_integer, 1, 10**6)),
     (r"LR\w*", partial(validation.numbers, 1e-8, 1)),
-    (r"BETA\w*|\w*TEMPERATURE", partial(validation.numbers, 0, math.inf)),
+    (r"BETA|BETA_\w+|\w*TEMPERATURE", partial(validation.numbers, 0, math.inf)),
     (r"DROPOUT\w*", partial(validation.numbers, 0, 0.99)),
     ("SIGMA", _strength),
     ("SHARE", partial(validation.span, 0.01, 1)),

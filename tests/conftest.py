@@ -1,4 +1,4 @@
-"""What the tests of the face notebooks share, and the count of the faults that were injected."""
+"""What tests share: faces, their order, and the count of the faults that were injected."""
 
 import threading
 from collections import Counter
@@ -22,9 +22,17 @@ def faces():
     return to_tensor(render_faces(sample_faces(64, seed=1)))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """A test marked `fault` counts as one, or counts its faults itself, by `record_property`."""
+    """Longest first, what shares a fixture together, and faults counted.
+
+    A test marked `fault` counts as one, or counts its faults itself, by `record_property`.
+    """
+    items.sort(key=lambda item: not item.get_closest_marker("slow"))
     for item in items:
+        # By file, and by notebook in the file that runs them: where pytest-xdist has many processes
+        notebook = getattr(item, "callspec", None) and item.callspec.params.get("executed")
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {notebook or ''}".strip()))
         for mark in item.iter_markers("fault"):
             (outcome,) = mark.args
             assert outcome in KINDS, f"{item.nodeid} is marked {outcome!r}"
