@@ -176,6 +176,16 @@ def call(function, bad, /, **good):
     return SimpleNamespace(function=function, bad=bad, good=good)
 
 
+BAD_FOR_PCA = {
+    "images": st.one_of(
+        NOT_TENSORS,
+        st.sampled_from([IMAGES, torch.zeros(0, 3, 8, 8, dtype=torch.uint8),
+                         torch.zeros(3, 8, 8, dtype=torch.uint8)]),
+    ),
+    "components": bad_integers(1, most=8),
+    "seed": BAD_SEEDS,
+}  # fmt: skip
+GOOD_FOR_PCA = {"images": (255 * IMAGES).byte(), "components": 2, "seed": 0}
 CALLS = {
     "corruption.add_noise": call(
         corruption.add_noise,
@@ -266,19 +276,8 @@ CALLS = {
         },
         recon=RECON, images=IMAGES, people=list("aabb"),
     ),
-    "pca.fit_pca": call(
-        pca.fit_pca,
-        {
-            "images": st.one_of(
-                NOT_TENSORS,
-                st.sampled_from([IMAGES, torch.zeros(0, 3, 8, 8, dtype=torch.uint8),
-                                 torch.zeros(3, 8, 8, dtype=torch.uint8)]),
-            ),
-            "components": bad_integers(1, most=8),
-            "seed": BAD_SEEDS,
-        },
-        images=(255 * IMAGES).byte(), components=2, seed=0,
-    ),
+    "pca.fit_pca": call(pca.fit_pca, BAD_FOR_PCA, **GOOD_FOR_PCA),
+    "pca.load_or_fit_pca": call(pca.load_or_fit_pca, BAD_FOR_PCA, **GOOD_FOR_PCA),
     "plots.image_grid": call(
         plots.image_grid,
         {

@@ -54,6 +54,22 @@ def test_starts_as_pca(notebook, faces, pca):
     check_starts_as_pca(model, pca, faces)
 
 
+def test_the_loss_of_coefficients_is_that_of_pixels(notebook, faces, pca):
+    torch.manual_seed(0)
+    model = notebook.FCAutoencoder(LATENT_DIM, COMPONENTS, width=16, dropout=0.0)
+    model.start_from_pca(pca)
+    for weight in (model.encoder[-1].weight, model.decoder[-1].weight):
+        torch.nn.init.normal_(weight, std=0.1)  # zeros would let no gradient through
+    x = faces.float() / 255
+    found = []
+    for loss_fn in (notebook.reconstruction_loss, notebook.coefficient_loss):
+        loss = loss_fn(model.train(), x)["loss"]
+        found.append((loss, *torch.autograd.grad(loss, list(model.parameters()))))
+        found[-1] += (loss_fn(model.eval(), x)["loss"],)
+    for of_pixels, of_coefficients in zip(*found, strict=True):
+        torch.testing.assert_close(of_coefficients, of_pixels, rtol=1e-3, atol=1e-6)
+
+
 def test_orthogonal_descent_steps_equally_far_in_all_directions(notebook):
     generator = torch.Generator().manual_seed(0)
     weight = torch.nn.Parameter(torch.zeros(4, 9))

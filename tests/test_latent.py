@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.distributions import Normal
 
+import get_dataset
 from helpers.latent import (
     apply_in_batches,
     attribute_vector,
@@ -13,7 +14,7 @@ from helpers.latent import (
     interpolate,
     nearest,
 )
-from helpers.pca import fit_pca
+from helpers.pca import fit_pca, load_or_fit_pca
 from helpers.training import to_unit
 
 
@@ -132,6 +133,33 @@ def test_pca_with_all_components_gives_the_images_back():
     pca = fit_pca(images, 48)
     vectors = to_unit(images).flatten(1).numpy()
     assert np.allclose(pca.inverse_transform(pca.transform(vectors)), vectors, atol=1e-4)
+
+
+def test_a_pca_that_was_kept_is_the_one_that_was_fitted(tmp_path, monkeypatch):
+    monkeypatch.setattr(get_dataset, "CACHE_DIRS", [tmp_path])
+    images = torch.randint(0, 256, (40, 3, 4, 4), dtype=torch.uint8)
+    fitted, first, kept = fit_pca(images, 5), load_or_fit_pca(images, 5), load_or_fit_pca(images, 5)
+    vectors = to_unit(images).flatten(1).numpy()
+    for pca in (first, kept):
+        assert np.allclose(pca.transform(vectors), fitted.transform(vectors), atol=1e-5)
+        for name in ("components_", "mean_", "explained_variance_"):
+            assert (getattr(pca, name) == getattr(fitted, name)).all()
+        assert (pca.noise_variance_, pca.n_components_) == (fitted.noise_variance_, 5)
+    assert len(list(tmp_path.glob("pca-*"))) == 1
+    assert (load_or_fit_pca(255 - images, 5).mean_ != fitted.mean_).any()
+    assert len(list(tmp_path.glob("pca-*"))) == 2
+
+
+@pytest.mark.fault("survived")
+def test_a_damaged_pca_is_fitted_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(get_dataset, "CACHE_DIRS", [tmp_path])
+    images = torch.randint(0, 256, (40, 3, 4, 4), dtype=torch.uint8)
+    fitted = load_or_fit_pca(images, 5)
+    (file,) = tmp_path.glob("pca-*/pca.npz")
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 255
+    file.write_bytes(data)
+    assert (load_or_fit_pca(images, 5).components_ == fitted.components_).all()
 
 
 @pytest.mark.parametrize("components", [0, 49])
