@@ -92,7 +92,10 @@ def where_time_goes(model, loss_fn, batch, most=6):
 
 
 def ladder(build, train, val, losses, steps, batch_size, rounds):
-    """Seconds a step and held-out loss of each rung, taking turns; medians over `rounds`."""
+    """Seconds a step and held-out loss of each rung, taking turns.
+
+    Of `rounds` the quickest counts, which other programs have disturbed the least.
+    """
     rungs = dict.fromkeys((*LADDER, "fit"), losses[0])
     if losses[1] is not losses[0]:
         rungs[OWN_LOSS] = losses[1]
@@ -101,7 +104,7 @@ def ladder(build, train, val, losses, steps, batch_size, rounds):
         for rung, loss_fn in rungs.items():
             seen[rung].append(climb(rung, build(), train, val, loss_fn, steps, batch_size))
     return {
-        rung: {"step_s": median(s for s, _ in results), "loss": median(v for _, v in results)}
+        rung: {"step_s": min(s for s, _ in results), "loss": median(v for _, v in results)}
         for rung, results in seen.items()
     }
 
@@ -159,7 +162,7 @@ def public(digits, labels, steps, rounds):
         seconds, _ = climb("fit", PublicCVAE(), (digits, labels), (digits[:64], labels[:64]),
                            public_loss, steps, 64)  # fmt: skip
         ours_s.append(seconds)
-    return {"speedup_cvae_over_public_loop": median(public_s) / median(ours_s)}
+    return {"speedup_cvae_over_public_loop": min(public_s) / min(ours_s)}
 
 
 def beat_pca(train, val, epochs_fc):
@@ -217,15 +220,17 @@ def run(options):
     rate = matmul_rate(device)
     results["matmul_gflops"] = rate / 1e9
     pca = fit_pca(train[:2000], COMPONENTS)
-    steps, rounds = (2, 1) if quick else (12, 3)
+    steps, rounds = (2, 1) if quick else (12, 5)
     results |= training(data, pca, rate, steps, rounds)
-    results |= public(*digits, 5 * steps, rounds)
+    results |= public(*digits, 20 * steps, rounds)
     results |= beat_pca(train, val, 1 if quick else EPOCHS_FC)
     results["costs"] = costs(1, 128, points=1) if quick else costs(steps=10, images=2500)
     if not quick:
         build, (loss_fn, _), size = models(pca)["cvae"]
         batch = to_unit(digits[0][:size]), digits[1][:size]
-        results["torch_compile_cvae"] = compiled(build(), batch, loss_fn)
+        with TemporaryDirectory() as nothing_compiled_yet:
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = nothing_compiled_yet
+            results["torch_compile_cvae"] = compiled(build(), batch, loss_fn)
     if device.type == "cuda":
         results["device_peak_mb"] = torch.cuda.max_memory_allocated(device) / 1e6
     results["minutes_of_benchmark"] = (time.perf_counter() - start) / 60

@@ -13,11 +13,15 @@ from helpers.notebooks import ROOT
 from helpers.synthetic import render_faces, sample_faces
 
 CHILD = """
-import json, resource, sys, time
+import json, re, resource, sys, time
+from pathlib import Path
 sys.path.insert(0, {root!r})
 {body}
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-peak_mb = peak / (1e6 if sys.platform == "darwin" else 1e3)
+status = Path("/proc/self/status")
+if status.exists():  # getrusage of a child begins with what its parent had
+    peak_mb = 1.024e-3 * int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1])
+else:
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS counts in bytes
 print(json.dumps({{"seconds": seconds, "peak_mb": peak_mb}}))
 """
 LOAD = """

@@ -53,7 +53,18 @@ def render(output):
         lines.append(f"| {what} | {shown} | {sense} {bar:g} | {mark} |")
     for name, share in results["share_of_matmul_rate"].items():
         lines.append(f"| {MODELS[name]}: share of the matrix-multiply rate | {share:.0%} | | |")
+    lines += _compiled(results.get("torch_compile_cvae", {}))
     return "\n".join(lines)
+
+
+def _compiled(times):
+    """After how many steps `torch.compile` has earned what it cost: a line, or none."""
+    if "compile_s" not in times:
+        return []
+    gain = times["eager_step_s"] - times["step_s"]
+    steps = f"{times['compile_s'] / gain:,.0f} steps" if gain > 0 else "never"
+    what = f"`torch.compile` ({times['compile_s']:.0f} s) pays for itself in the conditional VAE"
+    return [f"| {what} after | {steps} | | |"]
 
 
 def draw(results, folder):

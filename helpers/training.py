@@ -50,7 +50,7 @@ def to_tensor(images):
 
 def to_unit(images):
     """uint8 images 0..255 -> float32 images in [0, 1]; shape and memory layout stay."""
-    return images.float() / 255
+    return images / 255  # in one step: a copy in float would take as much memory again
 
 
 def random_flip(images):

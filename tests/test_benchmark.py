@@ -62,6 +62,23 @@ def test_every_rung_learns_the_same_in_as_many_steps(rung):
     assert loss < 0.005  # 0.08 for the best constant
 
 
+@pytest.mark.parametrize(
+    ("times", "line"),
+    [
+        ({"compile_s": 60.0, "step_s": 0.02, "eager_step_s": 0.03}, "after | 6,000 steps |"),
+        ({"compile_s": 60.0, "step_s": 0.03, "eager_step_s": 0.02}, "after | never |"),
+        ({"failed": "no compiler"}, None),
+    ],
+)
+def test_when_compiling_pays(measured, tmp_path, times, line):
+    results = json.loads((measured / "benchmark" / "benchmark.json").read_text(encoding="utf-8"))
+    (tmp_path / "benchmark").mkdir()
+    (tmp_path / "benchmark" / "benchmark.json").write_text(
+        json.dumps(results | {"torch_compile_cvae": times}), encoding="utf-8"
+    )
+    assert (line in render(tmp_path)) if line else ("torch.compile" not in render(tmp_path))
+
+
 def test_no_benchmark_is_said(tmp_path):
     assert "make bench" in render(tmp_path)
 
