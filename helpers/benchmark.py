@@ -220,7 +220,7 @@ def run(options):
     rate = matmul_rate(device)
     results["matmul_gflops"] = rate / 1e9
     pca = fit_pca(train[:2000], COMPONENTS)
-    steps, rounds = (2, 1) if quick else (12, 5)
+    steps, rounds = (2, 1) if quick else (12, 4)
     results |= training(data, pca, rate, steps, rounds)
     results |= public(*digits, 20 * steps, rounds)
     results |= beat_pca(train, val, 1 if quick else EPOCHS_FC)

@@ -134,7 +134,8 @@ def _many(points, path):
     for ax, key, label in zip(
         axes, ("seconds", "peak_mb"), ("seconds", "peak memory, MB"), strict=True
     ):
-        ax.plot([int(n) for n in points], [point[key] for point in points.values()], "o-")
-        ax.set(xlabel="photos of 64x64 pixels", ylabel=label, xlim=0, ylim=0)
+        heights = [point[key] for point in points.values()]
+        ax.plot([int(n) for n in points], heights, "o-")
+        ax.set(xlabel="photos of 64x64 pixels", ylabel=label, xlim=0, ylim=(0, 1.1 * max(heights)))
     fig.suptitle("First load of many photos", weight="bold")
     save(fig, path)
