@@ -17,19 +17,12 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from get_dataset import fetch_dataset, fetch_mnist
+from helpers.benchmark_ladder import MODELS, build, ladder, public, two_processes
 from helpers.benchmark_loading import costs, loading, many_images
-from helpers.benchmark_loops import (
-    LADDER,
-    OWN_LOSS,
-    PublicCVAE,
-    climb,
-    compiled,
-    public_loop,
-    public_loss,
-    wait_for,
-)
+from helpers.benchmark_loops import OWN_LOSS, compiled, wait_for
 from helpers.benchmark_plots import draw
 from helpers.files import write_json
+from helpers.memory import keep_freed_memory
 from helpers.metrics import split_by_person
 from helpers.notebooks import definitions
 from helpers.pca import fit_pca
@@ -91,78 +84,25 @@ def where_time_goes(model, loss_fn, batch, most=6):
     return shares | {"all others": 1 - sum(shares.values())}
 
 
-def ladder(build, train, val, losses, steps, batch_size, rounds):
-    """Seconds a step and held-out loss of each rung, taking turns.
-
-    Of `rounds` the quickest counts, which other programs have disturbed the least.
-    """
-    rungs = dict.fromkeys((*LADDER, "fit"), losses[0])
-    if losses[1] is not losses[0]:
-        rungs[OWN_LOSS] = losses[1]
-    seen = {rung: [] for rung in rungs}
-    for _ in range(rounds):
-        for rung, loss_fn in rungs.items():
-            seen[rung].append(climb(rung, build(), train, val, loss_fn, steps, batch_size))
-    return {
-        rung: {"step_s": min(s for s, _ in results), "loss": median(v for _, v in results)}
-        for rung, results in seen.items()
-    }
-
-
-def models(pca):
-    """Name -> model builder, losses (the plain one, the notebook's) and batch size."""
-    conv, fc, cvae = map(definitions, ("autoencoders_conv", "autoencoders_fc", "cvae_mnist"))
-
-    def started(kind):
-        def build():
-            torch.manual_seed(42)
-            model = kind()
-            if hasattr(model, "start_from_pca"):
-                model.start_from_pca(pca)
-            return model
-
-        return build
-
-    return {
-        "conv": (started(conv.ConvAutoencoder), 2 * (conv.reconstruction_loss,), 64),
-        "fc": (started(fc.FCAutoencoder), (fc.reconstruction_loss, fc.coefficient_loss), 128),
-        "cvae": (started(cvae.CVAE), 2 * (cvae.negative_elbo,), 125),
-    }
-
-
-def training(data, pca, rate, steps, rounds):
+def training(data, pca, rate, steps, rounds, processes):
     """The ladder of each model, its share of the matrix-multiply rate, and its profile."""
     names = ("ladder", "images_per_s", "share_of_matmul_rate", "profile")
     results = {name: {} for name in names}
-    for name, (build, losses, batch_size) in models(pca).items():
+    for name, (*_, batch_size) in MODELS.items():
         train, val = data[name]
         # A step of the fully-connected networks is a tenth of the convolutional one's
-        rungs = ladder(build, train, val, losses, steps if name == "conv" else 5 * steps,
-                       batch_size, rounds)  # fmt: skip
+        steps_of = steps if name == "conv" else 6 * steps
+        rungs = ladder(name, pca, train, val, steps_of, rounds, processes)
         batch = to_unit(train[0][:batch_size]), *(t[:batch_size] for t in train[1:])
         step_s = rungs.get(OWN_LOSS, rungs["fit"])["step_s"]
+        model, _, loss_fn = build(name, pca)
         results["ladder"][name] = rungs
         results[f"speedup_{name}"] = rungs["plain loop"]["step_s"] / step_s
         results["images_per_s"][name] = batch_size / step_s
-        results["share_of_matmul_rate"][name] = (
-            operations(build(), losses[1], batch) / step_s / rate
-        )
-        results["profile"][name] = where_time_goes(build(), losses[1], batch)
+        results["share_of_matmul_rate"][name] = operations(model, loss_fn, batch) / step_s / rate
+        results["profile"][name] = where_time_goes(model, loss_fn, batch)
         print(name, {rung: round(1e3 * r["step_s"], 2) for rung, r in rungs.items()}, "ms a step")
     return results
-
-
-def public(digits, labels, steps, rounds):
-    """The speed-up over a plain public loop on MNIST, layer sizes and batches being the same."""
-    count, public_s, ours_s = 64 * steps, [], []
-    for _ in range(rounds):
-        torch.manual_seed(42)
-        public_s.append(public_loop(PublicCVAE(), digits[:count], labels[:count]))
-        torch.manual_seed(42)
-        seconds, _ = climb("fit", PublicCVAE(), (digits, labels), (digits[:64], labels[:64]),
-                           public_loss, steps, 64)  # fmt: skip
-        ours_s.append(seconds)
-    return {"speedup_cvae_over_public_loop": min(public_s) / min(ours_s)}
 
 
 def beat_pca(train, val, epochs_fc):
@@ -220,17 +160,20 @@ def run(options):
     rate = matmul_rate(device)
     results["matmul_gflops"] = rate / 1e9
     pca = fit_pca(train[:2000], COMPONENTS)
-    steps, rounds = (2, 1) if quick else (12, 4)
-    results |= training(data, pca, rate, steps, rounds)
-    results |= public(*digits, 20 * steps, rounds)
+    steps, rounds = (2, 1) if quick else (20, 3)
+    keep_freed_memory()
+    with two_processes() as processes:
+        results |= training(data, pca, rate, steps, rounds, processes)
+        results |= public(*digits, 12 * steps, rounds, processes)
     results |= beat_pca(train, val, 1 if quick else EPOCHS_FC)
     results["costs"] = costs(1, 128, points=1) if quick else costs(steps=10, images=2500)
     if not quick:
-        build, (loss_fn, _), size = models(pca)["cvae"]
+        model, _, loss_fn = build("cvae", pca)
+        size = MODELS["cvae"][-1]
         batch = to_unit(digits[0][:size]), digits[1][:size]
         with TemporaryDirectory() as nothing_compiled_yet:
             os.environ["TORCHINDUCTOR_CACHE_DIR"] = nothing_compiled_yet
-            results["torch_compile_cvae"] = compiled(build(), batch, loss_fn)
+            results["torch_compile_cvae"] = compiled(model, batch, loss_fn)
     if device.type == "cuda":
         results["device_peak_mb"] = torch.cuda.max_memory_allocated(device) / 1e6
     results["minutes_of_benchmark"] = (time.perf_counter() - start) / 60

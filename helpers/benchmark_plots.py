@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 
 from helpers.plots import STYLE, save
 
-MODELS = {"conv": "convolutional", "fc": "fully connected", "cvae": "conditional VAE"}
+TITLES = {"conv": "convolutional", "fc": "fully connected", "cvae": "conditional VAE"}
 GOALS = {  # key -> what it is, its unit, "at least" or "at most", and how much
     "load_build_s": ("first load of the faces, from the archive", "s", "at most", 12),
     "load_cached_s": ("every later load", "s", "at most", 0.2),
@@ -52,7 +52,7 @@ def render(output):
         mark = "reached" if reached else "**missed**"
         lines.append(f"| {what} | {shown} | {sense} {bar:g} | {mark} |")
     for name, share in results["share_of_matmul_rate"].items():
-        lines.append(f"| {MODELS[name]}: share of the matrix-multiply rate | {share:.0%} | | |")
+        lines.append(f"| {TITLES[name]}: share of the matrix-multiply rate | {share:.0%} | | |")
     lines += _compiled(results.get("torch_compile_cvae", {}))
     return "\n".join(lines)
 
@@ -86,7 +86,7 @@ def _ladder(ladder, path):
         notes = [f"{s:.2f}x" for s in speed]
         ax.bar_label(bars, notes, padding=2)
         ax.axvline(1, color="gray", linewidth=0.8)
-        ax.set(title=MODELS[name], xlabel="speed, plain loop = 1", xlim=(0, 1.3 * max(speed)))
+        ax.set(title=TITLES[name], xlabel="speed, plain loop = 1", xlim=(0, 1.3 * max(speed)))
     axes[0].invert_yaxis()
     fig.suptitle("Training speed with each step added in turn", weight="bold")
     save(fig, path)
@@ -94,7 +94,7 @@ def _ladder(ladder, path):
 
 def _share(shares, path):
     fig, ax = plt.subplots(figsize=(6, 2.2), layout="constrained")
-    bars = ax.barh([MODELS[name] for name in shares], [100 * share for share in shares.values()])
+    bars = ax.barh([TITLES[name] for name in shares], [100 * share for share in shares.values()])
     ax.bar_label(bars, fmt="%.0f%%", padding=2)
     ax.set(title="Training against the machine's matrix multiplication",
            xlabel="% of the measured rate", xlim=(0, 100))  # fmt: skip
@@ -107,7 +107,7 @@ def _profile(profiles, path):
     for ax, (name, shares) in zip(axes, profiles.items(), strict=True):
         bars = ax.barh(list(shares), [100 * share for share in shares.values()])
         ax.bar_label(bars, fmt="%.0f%%", padding=2)
-        ax.set(title=MODELS[name], xlim=(0, 100))
+        ax.set(title=TITLES[name], xlim=(0, 100))
         ax.invert_yaxis()
     axes[-1].set_xlabel("% of a step's time")
     fig.suptitle("Where a training step's time goes", weight="bold")

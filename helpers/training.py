@@ -17,6 +17,7 @@ from torch import nn
 from tqdm import tqdm
 
 from helpers.checkpoints import load_checkpoint, save_checkpoint
+from helpers.memory import keep_freed_memory
 from helpers.processes import on_cpu, this_process
 
 READ_EVERY = 20  # steps between two looks at the loss: a look makes a GPU wait
@@ -123,6 +124,7 @@ def fit(
     MemoryError : where the device has too little memory; says which settings to lower.
     """
     _check(train, val, epochs, batch_size, lr, ema_decay)
+    keep_freed_memory()
     accelerator = _accelerator()
     device, processes = accelerator.device, accelerator.num_processes
     _check_share(min(batch_size, len(train[0])), processes)

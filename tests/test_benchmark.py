@@ -8,7 +8,7 @@ from torch import nn
 
 from helpers import benchmark
 from helpers.benchmark_loops import LADDER, OWN_LOSS, climb
-from helpers.benchmark_plots import GOALS, MODELS, render
+from helpers.benchmark_plots import GOALS, TITLES, render
 
 PLOTS = ("ladder", "share_of_matmul_rate", "profile", "costs", "many_images")
 
@@ -27,8 +27,8 @@ def test_everything_is_measured(measured):
     assert GOALS.keys() <= results.keys()
     assert results["machine"]["device"]
     for name in ("ladder", "share_of_matmul_rate", "images_per_s", "profile"):
-        assert results[name].keys() == MODELS.keys()
-    for name in MODELS:
+        assert results[name].keys() == TITLES.keys()
+    for name in TITLES:
         own = [OWN_LOSS] if name == "fc" else []
         assert list(results["ladder"][name]) == [*LADDER, "fit", *own]
         assert 0 < results["share_of_matmul_rate"][name] < 1.5

@@ -1,0 +1,96 @@
+"""How fast each way to train a model is, step after step, and a public loop beside ours.
+
+Ours keep freed memory, which a process cannot undo: they run in one process, the others in another.
+"""
+
+import contextlib
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from statistics import median
+
+import torch
+
+from helpers.benchmark_loops import (
+    KEPT,
+    LADDER,
+    OWN_LOSS,
+    PublicCVAE,
+    climb,
+    public_loop,
+    public_loss,
+)
+from helpers.notebooks import definitions
+
+MODELS = {  # name -> its notebook, its class, its losses (the plain one first), its batch size
+    "conv": ("autoencoders_conv", "ConvAutoencoder", ("reconstruction_loss",), 64),
+    "fc": ("autoencoders_fc", "FCAutoencoder", ("reconstruction_loss", "coefficient_loss"), 128),
+    "cvae": ("cvae_mnist", "CVAE", ("negative_elbo",), 125),
+}
+
+
+def build(name, pca):
+    """A model as its notebook begins to train it; its plain loss and the notebook's."""
+    notebook, kind, losses, _ = MODELS[name]
+    found = definitions(notebook)
+    torch.manual_seed(42)
+    model = getattr(found, kind)()
+    if hasattr(model, "start_from_pca"):
+        model.start_from_pca(pca)
+    return model, getattr(found, losses[0]), getattr(found, losses[-1])
+
+
+@contextlib.contextmanager
+def two_processes():
+    """Two executors of a process each: for what is plain, and for what keeps freed memory."""
+    context = get_context("spawn")  # a fork of a process that has computed in threads hangs
+    with ProcessPoolExecutor(1, context) as plain, ProcessPoolExecutor(1, context) as keeping:
+        yield plain, keeping
+
+
+def ladder(name, pca, train, val, steps, rounds, processes):
+    """Seconds a step and held-out loss of each rung, taking turns.
+
+    Of `rounds` the quickest counts, which other programs have disturbed the least.
+    """
+    *_, losses, batch_size = MODELS[name]
+    rungs = [*LADDER, "fit", *([OWN_LOSS] if len(losses) > 1 else [])]
+    kept = rungs[rungs.index(KEPT) :]
+    part = [t[: steps * batch_size].clone() for t in train]
+    seen = {rung: [] for rung in rungs}
+    for _ in range(rounds):
+        for rung in rungs:
+            job = processes[rung in kept].submit(_climb, name, pca, rung, part, val, steps)
+            seen[rung].append(job.result())
+    return {
+        rung: {"step_s": min(s for s, _ in results), "loss": median(v for _, v in results)}
+        for rung, results in seen.items()
+    }
+
+
+def _climb(name, pca, rung, train, val, steps):
+    model, plain_loss, own_loss = build(name, pca)
+    loss_fn = own_loss if rung == OWN_LOSS else plain_loss
+    return climb(rung, model, train, val, loss_fn, steps, MODELS[name][-1])
+
+
+def public(digits, labels, steps, rounds, processes):
+    """The speed-up over a plain public loop on MNIST, layer sizes and batches being the same."""
+    part = [t[: 64 * steps].clone() for t in (digits, labels)]
+    plain, keeping = processes
+    seconds = [
+        (plain.submit(_public, *part).result(), keeping.submit(_ours, *part).result())
+        for _ in range(rounds)
+    ]
+    theirs, ours = map(min, zip(*seconds, strict=True))
+    return {"speedup_cvae_over_public_loop": theirs / ours}
+
+
+def _public(images, labels):
+    torch.manual_seed(42)
+    return public_loop(PublicCVAE(), images, labels)
+
+
+def _ours(images, labels):
+    torch.manual_seed(42)
+    data, few = (images, labels), (images[:64], labels[:64])
+    return climb("fit", PublicCVAE(), data, few, public_loss, len(images) // 64, 64)[0]
