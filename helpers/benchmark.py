@@ -17,7 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from get_dataset import fetch_dataset, fetch_mnist
-from helpers.benchmark_ladder import MODELS, build, ladder, public, two_processes
+from helpers.benchmark_ladder import MODELS, build, ladder, public
 from helpers.benchmark_loading import costs, loading, many_images
 from helpers.benchmark_loops import OWN_LOSS, compiled, wait_for
 from helpers.benchmark_plots import draw
@@ -84,7 +84,7 @@ def where_time_goes(model, loss_fn, batch, most=6):
     return shares | {"all others": 1 - sum(shares.values())}
 
 
-def training(data, pca, rate, steps, rounds, processes):
+def training(data, pca, rate, steps, rounds):
     """The ladder of each model, its share of the matrix-multiply rate, and its profile."""
     names = ("ladder", "images_per_s", "share_of_matmul_rate", "profile")
     results = {name: {} for name in names}
@@ -92,7 +92,7 @@ def training(data, pca, rate, steps, rounds, processes):
         train, val = data[name]
         # A step of the fully-connected networks is a tenth of the convolutional one's
         steps_of = steps if name == "conv" else 6 * steps
-        rungs = ladder(name, pca, train, val, steps_of, rounds, processes)
+        rungs = ladder(name, pca, train, val, steps_of, rounds)
         batch = to_unit(train[0][:batch_size]), *(t[:batch_size] for t in train[1:])
         step_s = rungs.get(OWN_LOSS, rungs["fit"])["step_s"]
         model, _, loss_fn = build(name, pca)
@@ -153,7 +153,7 @@ def run(options):
     with TemporaryDirectory() as cache:
         results |= loading(options.source, cache)
     with TemporaryDirectory() as place:
-        counts = (100, 200) if quick else (25_000, 50_000, 100_000)
+        counts = (100, 200) if quick else (10_000, 40_000, 100_000)
         results["many_images"] = many_images(counts, Path(place))
     most = 500 if quick else None
     train, val, digits, data = faces_and_digits(options.source, options.digits, most)
@@ -162,9 +162,8 @@ def run(options):
     pca = fit_pca(train[:2000], COMPONENTS)
     steps, rounds = (2, 1) if quick else (20, 3)
     keep_freed_memory()
-    with two_processes() as processes:
-        results |= training(data, pca, rate, steps, rounds, processes)
-        results |= public(*digits, 12 * steps, rounds, processes)
+    results |= training(data, pca, rate, steps, rounds)
+    results |= public(*digits, 30 * steps, rounds)
     results |= beat_pca(train, val, 1 if quick else EPOCHS_FC)
     results["costs"] = costs(1, 128, points=1) if quick else costs(steps=10, images=2500)
     if not quick:

@@ -1,6 +1,7 @@
 """How fast each way to train a model is, step after step, and a public loop beside ours.
 
-Ours keep freed memory, which a process cannot undo: they run in one process, the others in another.
+Ours keep freed memory, which a process cannot undo: they run in one process, the plain ways in
+another, both new for each model as a notebook's is.
 """
 
 import contextlib
@@ -39,15 +40,7 @@ def build(name, pca):
     return model, getattr(found, losses[0]), getattr(found, losses[-1])
 
 
-@contextlib.contextmanager
-def two_processes():
-    """Two executors of a process each: for what is plain, and for what keeps freed memory."""
-    context = get_context("spawn")  # a fork of a process that has computed in threads hangs
-    with ProcessPoolExecutor(1, context) as plain, ProcessPoolExecutor(1, context) as keeping:
-        yield plain, keeping
-
-
-def ladder(name, pca, train, val, steps, rounds, processes):
+def ladder(name, pca, train, val, steps, rounds):
     """Seconds a step and held-out loss of each rung, taking turns.
 
     Of `rounds` the quickest counts, which other programs have disturbed the least.
@@ -57,8 +50,8 @@ def ladder(name, pca, train, val, steps, rounds, processes):
     kept = rungs[rungs.index(KEPT) :]
     part = [t[: steps * batch_size].clone() for t in train]
     seen = {rung: [] for rung in rungs}
-    for _ in range(rounds):
-        for rung in rungs:
+    with _two_processes() as processes:
+        for rung in rounds * rungs:
             job = processes[rung in kept].submit(_climb, name, pca, rung, part, val, steps)
             seen[rung].append(job.result())
     return {
@@ -73,14 +66,14 @@ def _climb(name, pca, rung, train, val, steps):
     return climb(rung, model, train, val, loss_fn, steps, MODELS[name][-1])
 
 
-def public(digits, labels, steps, rounds, processes):
+def public(digits, labels, steps, rounds):
     """The speed-up over a plain public loop on MNIST, layer sizes and batches being the same."""
     part = [t[: 64 * steps].clone() for t in (digits, labels)]
-    plain, keeping = processes
-    seconds = [
-        (plain.submit(_public, *part).result(), keeping.submit(_ours, *part).result())
-        for _ in range(rounds)
-    ]
+    with _two_processes() as (plain, keeping):
+        seconds = [
+            (plain.submit(_public, *part).result(), keeping.submit(_ours, *part).result())
+            for _ in range(rounds)
+        ]
     theirs, ours = map(min, zip(*seconds, strict=True))
     return {"speedup_cvae_over_public_loop": theirs / ours}
 
@@ -94,3 +87,11 @@ def _ours(images, labels):
     torch.manual_seed(42)
     data, few = (images, labels), (images[:64], labels[:64])
     return climb("fit", PublicCVAE(), data, few, public_loss, len(images) // 64, 64)[0]
+
+
+@contextlib.contextmanager
+def _two_processes():
+    """Two executors of a new process each: for what is plain, and for what keeps freed memory."""
+    context = get_context("spawn")  # a fork of a process that has computed in threads hangs
+    with ProcessPoolExecutor(1, context) as plain, ProcessPoolExecutor(1, context) as keeping:
+        yield plain, keeping
