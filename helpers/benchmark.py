@@ -160,7 +160,7 @@ def run(options):
     rate = matmul_rate(device)
     results["matmul_gflops"] = rate / 1e9
     pca = fit_pca(train[:2000], COMPONENTS)
-    steps, rounds = (2, 1) if quick else (20, 3)
+    steps, rounds = (2, 1) if quick else (12, 4)
     keep_freed_memory()
     results |= training(data, pca, rate, steps, rounds)
     results |= public(*digits, 30 * steps, rounds)

@@ -119,7 +119,8 @@ def fit(
 
     Raises
     ------
-    ValueError : where a setting is out of range, or the data are empty or unequally long.
+    ValueError : where a setting is out of range, the data are empty or unequally long, or
+        several processes find unequal checkpoints.
     FloatingPointError : as soon as the loss is seen to be infinite or not a number.
     MemoryError : where the device has too little memory; says which settings to lower.
     """
@@ -148,6 +149,7 @@ def fit(
         checkpoint = Path(checkpoint)
         with accelerator.main_process_first():
             rows = load_checkpoint(checkpoint, run, model, average, optimizer)
+        _check_same_checkpoint(checkpoint, len(rows))
     best = _Best(rows, average)
     averaged = list(_changing(model, average))
     steps = max(1, len(train[0]) // batch_size)
@@ -253,6 +255,16 @@ def _check_share(batch, processes):
     if batch < processes:
         raise ValueError(
             f"batch_size must give each of {processes} processes an image, got {batch} a step"
+        )
+
+
+def _check_same_checkpoint(checkpoint, epochs):
+    found = gather_object([epochs])
+    if len(set(found)) > 1:
+        raise ValueError(
+            f"{checkpoint} must be the same for all processes, but it gives them "
+            f"{', '.join(map(str, found))} epochs: copy the first machine's to the others, "
+            "or delete it on all"
         )
 
 
