@@ -54,7 +54,7 @@ def climb(rung, model, train, val, loss_fn, steps, batch_size, lr=1e-3, seed=42)
     else:
         few = [t[:1] for t in val]
         history = fit(model, train, few, loss_fn, epochs=1, batch_size=batch_size, lr=lr)
-        seconds = history["seconds"].iloc[-1]  # without what it prepares once a training
+        seconds = float(history["seconds"].iloc[-1])  # without what it prepares once a training
     seconds /= len(train[0]) // batch_size
     return seconds, evaluate(model, val, loss_fn)["loss"]
 
