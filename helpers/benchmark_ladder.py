@@ -92,6 +92,7 @@ def _ours(images, labels):
 @contextlib.contextmanager
 def _two_processes():
     """Two executors of a new process each: for what is plain, and for what keeps freed memory."""
-    context = get_context("spawn")  # a fork of a process that has computed in threads hangs
+    context = get_context("forkserver")  # a fork of a process that has computed in threads hangs
+    context.set_forkserver_preload([__name__])  # imports once for all
     with ProcessPoolExecutor(1, context) as plain, ProcessPoolExecutor(1, context) as keeping:
         yield plain, keeping
