@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import nn
 from tqdm import tqdm
@@ -135,6 +135,8 @@ def fit(
     build = optimizer or partial(torch.optim.AdamW, fused=True)
     optimizer = build(learned, lr=lr, weight_decay=weight_decay)
     losses = accelerator.prepare(_Losses(model, loss_fn))
+    if processes > 1:
+        losses.broadcast_buffers = False  # BatchNorm's are averaged instead, no others change
     average = copy.deepcopy(model).requires_grad_(False)
 
     with _explaining_lack_of_memory(batch_size):
@@ -275,11 +277,7 @@ def _warmup_cosine(progress, warmup=0.05):
 
 def _accelerator():
     half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    return Accelerator(
-        cpu=on_cpu(),
-        mixed_precision="bf16" if half else "no",
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-    )
+    return Accelerator(cpu=on_cpu(), mixed_precision="bf16" if half else "no")
 
 
 def _batches(data, order, batch_size, accelerator):

@@ -67,6 +67,7 @@ def test_two_processes_end_as_one_does(tmp_path, program):
     for task, processes in {"one": 1, "two": 2}.items():
         result = start(tmp_path, program, str(tmp_path), task, processes=processes)
         assert result.returncode == 0, result.stderr
+        assert "Warning" not in result.stderr
     one, first, second = (
         load_file(tmp_path / f"{name}.safetensors") for name in ("one-0", "two-0", "two-1")
     )
