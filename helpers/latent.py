@@ -8,13 +8,14 @@ from torch import nn
 from torch.distributions import Distribution
 
 from helpers import validation
+from helpers.memory import keep_freed_memory
 from helpers.training import to_unit
 
 MOST = 1e30  # of codes that are compared: beyond, the square of a distance is infinite
 
 
 @torch.no_grad()
-def apply_in_batches(function, images, batch_size=250):
+def apply_in_batches(function, images, batch_size=100):
     """Apply a model, or one of its methods, to images that do not fit in one batch.
 
     Parameters
@@ -37,6 +38,7 @@ def apply_in_batches(function, images, batch_size=250):
     if not (isinstance(images, torch.Tensor) and images.dtype == torch.uint8 and len(images)):
         validation.tensors("N ...", any_device=True, images=images)
     validation.integers(1, batch_size=batch_size)
+    keep_freed_memory()
     device = next(model.parameters(), images).device
     results = []
     for batch in images.split(batch_size):

@@ -1,19 +1,20 @@
-"""Memory that one step of a training frees is kept for the next."""
+"""Memory that one batch frees is kept for the next."""
 
 import ctypes
 import platform
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # their numbers in malloc.h
-KEPT = 2**30  # bytes: two steps of the largest model
+KEPT = 2**30  # bytes: two steps of the largest model's training
 LARGEST = 32 * 2**20  # bytes: the most that glibc takes for this threshold
 
 
 def keep_freed_memory():
     """Let the C library keep what is freed instead of returning it to the system at once.
 
-    A step frees some hundred megabytes which the next step asks for again: each time the system
-    clears every page and maps it anew. At most `KEPT` bytes stay with the process, and arrays
-    above `LARGEST` are returned as ever (mallopt, https://man7.org/linux/man-pages/man3/mallopt.3.html).
+    A step of a training frees some hundred megabytes which the next one asks for again: each time
+    the system clears every page and maps it anew. At most `KEPT` bytes stay with the process, and
+    arrays above `LARGEST` are returned as ever (mallopt,
+    https://man7.org/linux/man-pages/man3/mallopt.3.html).
     Does nothing where the C library is not glibc; cannot be undone.
     """
     if platform.libc_ver()[0] == "glibc":
