@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from helpers.plots import STYLE, save
 
@@ -49,6 +50,9 @@ def render(output):
         value = results[key]
         reached = value is not None and (value <= bar if sense == "at most" else value >= bar)
         shown = "not within the run" if value is None else f"{value:.3g} {unit}"
+        if key in results["speedup_in_rounds"]:
+            low, high = results["speedup_in_rounds"][key]
+            shown += f" ({low:.2f} to {high:.2f} in single rounds)"
         mark = "reached" if reached else "**missed**"
         lines.append(f"| {what} | {shown} | {sense} {bar:g} | {mark} |")
     for name, share in results["share_of_matmul_rate"].items():
@@ -80,15 +84,20 @@ def draw(results, folder):
 def _ladder(ladder, path):
     fig, axes = plt.subplots(1, 3, figsize=(9.5, 3), layout="constrained", sharey=True)
     for ax, (name, rungs) in zip(axes, ladder.items(), strict=True):
-        plain = rungs["plain loop"]["step_s"]
-        speed = [plain / rung["step_s"] for rung in rungs.values()]
+        plain = rungs["plain loop"]
+        speed = [plain["step_s"] / rung["step_s"] for rung in rungs.values()]
         bars = ax.barh(list(rungs), speed)
-        notes = [f"{s:.2f}x" for s in speed]
-        ax.bar_label(bars, notes, padding=2)
-        ax.axvline(1, color="gray", linewidth=0.8)
-        ax.set(title=TITLES[name], xlabel="speed, plain loop = 1", xlim=(0, 1.3 * max(speed)))
+        ax.bar_label(bars, [f"{s:.2f}x" for s in speed], label_type="center", color="white")
+        for label, rung in rungs.items():
+            ratios = np.divide(plain["rounds_s"], rung["rounds_s"])
+            ax.plot(ratios, len(ratios) * [label], "o", color="black", alpha=0.5, markersize=3)
+        ax.axvline(1, color="gray", linewidth=0.8, zorder=0)
+        ax.set(title=TITLES[name], xlabel="speed, plain loop = 1", xlim=(0, None))
     axes[0].invert_yaxis()
-    fig.suptitle("Training speed with each step added in turn", weight="bold")
+    fig.suptitle(
+        "Training speed with each step added in turn: the quickest of its rounds (bars), "
+        "single rounds (dots)", weight="bold",
+    )  # fmt: skip
     save(fig, path)
 
 
