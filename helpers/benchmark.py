@@ -8,18 +8,18 @@ import copy
 import os
 import platform
 import time
+import timeit
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 
 from get_dataset import fetch_dataset, fetch_mnist
 from helpers.benchmark_ladder import MODELS, build, ladder, public, speedup
 from helpers.benchmark_loading import costs, loading, many_images
-from helpers.benchmark_loops import OWN_LOSS, compiled
+from helpers.benchmark_loops import OWN_LOSS, compiled, wait_for
 from helpers.benchmark_plots import draw
 from helpers.experiments import STAND_INS, Experiment
 from helpers.files import write_json
@@ -45,11 +45,15 @@ def describe_machine(device):
             "system": platform.platform()}  # fmt: skip
 
 
-def matmul_rate(device, size=1024, seconds=3):
+def matmul_rate(device, size=1024, runs=100):
     """The measured rate of float32 matrix multiplication, in operations a second, at its best."""
     a, b = torch.rand(2, size, size, device=device)
-    timer = Timer("a @ b", globals={"a": a, "b": b}, num_threads=torch.get_num_threads())
-    return 2 * size**3 / min(timer.blocked_autorange(min_run_time=seconds).times)
+
+    def multiply():
+        a @ b
+        wait_for(device)
+
+    return 2 * size**3 / min(timeit.repeat(multiply, number=1, repeat=runs))
 
 
 def operations(model, loss_fn, batch):

@@ -4,8 +4,8 @@ import hashlib
 import json
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
 
 from helpers.files import replacing
 
@@ -73,13 +73,37 @@ def load_checkpoint(path, run, model, average, optimizer):
     return found["rows"]
 
 
+def read_tensors(path):
+    """All that is in a safetensors file, read in one go.
+
+    `safe_open` opens a file twice, for its header and for its tensors: where another process
+    replaces it in between, they are of two files.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    dict of tensors, dict of str (the metadata)
+
+    Raises
+    ------
+    OSError : if it cannot be read.
+    SafetensorError, KeyError : if it is damaged, or no safetensors file.
+    """
+    data = path.read_bytes()
+    tensors = load(data)
+    end = 8 + int.from_bytes(data[:8], "little")  # of the header, which is JSON
+    return tensors, json.loads(data[8:end]).get("__metadata__", {})
+
+
 def _read(path):
     if not path.exists():
         return None, None
     try:
-        with safe_open(path, "pt") as file:
-            found = {key: json.loads(file.metadata()[key]) for key in ("run", "rows")}
-            return found, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        tensors, metadata = read_tensors(path)
+        return {key: json.loads(metadata[key]) for key in ("run", "rows")}, tensors
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         print(f"{path} is damaged or no checkpoint ({error}): training from the start.")
         return None, None

@@ -8,11 +8,12 @@ from io import StringIO
 from pathlib import Path
 
 import pandas as pd
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
 from helpers import validation
+from helpers.checkpoints import read_tensors
 from helpers.files import replacing, write_json
 from helpers.plots import show_saved
 from helpers.processes import is_first, silence_others, this_process, wait_for_all
@@ -210,12 +211,10 @@ def read_weights(path):
     if not path.exists():
         raise FileNotFoundError(f"there are no weights at {path} yet")
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        tensors, metadata = read_tensors(path)
         if "base" in metadata:
-            with safe_open(path.parent / metadata["base"], "pt") as file:
-                tensors |= {key: file.get_tensor(key) for key in json.loads(metadata["shared"])}
+            base, _ = read_tensors(path.parent / metadata["base"])
+            tensors |= {key: base[key] for key in json.loads(metadata["shared"])}
         if metadata.get("crc32") not in (None, _crc32(tensors, metadata)):  # None: an older file
             changed = f", or {metadata['base']} has changed" if "base" in metadata else ""
             raise ValueError(f"its checksum is wrong{changed}")
