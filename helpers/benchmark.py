@@ -95,14 +95,14 @@ def training(data, pca, rate, steps, rounds):
         rungs = ladder(name, pca, train, val, steps_of, rounds)
         batch = to_unit(train[0][:batch_size]), *(t[:batch_size] for t in train[1:])
         ours = rungs.get(OWN_LOSS, rungs["fit"])
+        key, step_s = f"speedup_{name}", ours["step_s"]
         model, _, loss_fn = build(name, pca)
         results["ladder"][name] = rungs
-        key, rate_of = f"speedup_{name}", operations(model, loss_fn, batch) / ours["step_s"]
         results[key], results["speedup_in_rounds"][key] = speedup(
             rungs["plain loop"]["rounds_s"], ours["rounds_s"]
         )
-        results["images_per_s"][name] = batch_size / ours["step_s"]
-        results["share_of_matmul_rate"][name] = rate_of / rate
+        results["images_per_s"][name] = batch_size / step_s
+        results["share_of_matmul_rate"][name] = operations(model, loss_fn, batch) / step_s / rate
         results["profile"][name] = where_time_goes(model, loss_fn, batch)
         print(name, {rung: round(1e3 * r["step_s"], 2) for rung, r in rungs.items()}, "ms a step")
     return results

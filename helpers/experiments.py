@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import nn
 
 from helpers import validation
@@ -180,7 +180,7 @@ def save_weights(path, model, settings, history, base=None):
     }
     metadata["crc32"] = _crc32(tensors, metadata)
     if base is not None:
-        known = {name: tensor for name, tensor in load_file(base).items() if name in tensors}
+        known = {k: tensor for k, tensor in read_tensors(Path(base))[0].items() if k in tensors}
         shared = [name for name, tensor in known.items() if _bytes(tensor) == _bytes(tensors[name])]
         tensors = {name: tensor for name, tensor in tensors.items() if name not in shared}
         metadata["base"] = os.path.relpath(base, Path(path).parent)
