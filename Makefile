@@ -27,7 +27,7 @@ retrain: $(INSTALLED)
 publish: $(INSTALLED)
 	$(BIN)/python get_dataset.py --source lfw
 	$(BIN)/python -m helpers.execute --in-place $(NOTEBOOKS)
-	$(BIN)/python -m helpers.readme
+	$(BIN)/python -m helpers.results.readme
 
 bench: $(INSTALLED)
 	$(BIN)/python -m helpers.benchmark
@@ -37,7 +37,7 @@ distributed: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node 2 -m helpers.distributed
 
 readme: $(INSTALLED)
-	$(BIN)/python -m helpers.readme
+	$(BIN)/python -m helpers.results.readme
 
 test: $(INSTALLED)
 	$(BIN)/ruff check

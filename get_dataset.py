@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import pooch
 
-from helpers import digits, lfw, validation
-from helpers.cache import prepared
+from helpers.data import digits, lfw
+from helpers.data.cache import prepared
+from helpers.system import validation
 
 ROOT = Path(__file__).resolve().parent
 CACHE_DIRS = [ROOT / "data" / "cache", pooch.os_cache("autoencoders")]  # the first that works
@@ -165,7 +166,7 @@ def _lfw(kind, photos, table, crop, size):
 
 
 def _synthetic(size):
-    from helpers import synthetic
+    from helpers.synthetic import faces as synthetic
 
     def build(folder):
         faces = synthetic.sample_faces()
@@ -174,7 +175,7 @@ def _synthetic(size):
             folder, synthetic.face_attributes(faces), {"source": "synthetic", "report": {}}
         )
 
-    code = [zlib.crc32(path.read_bytes()) for path in sorted(ROOT.glob("helpers/synthetic*.py"))]
+    code = [zlib.crc32(path.read_bytes()) for path in sorted(ROOT.glob("helpers/synthetic/*.py"))]
     return _load(prepared(CACHE_DIRS, "synthetic", [FORMAT, code, size], build))
 
 

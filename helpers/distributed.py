@@ -10,10 +10,10 @@ import torch
 from accelerate.utils import gather_object
 
 from get_dataset import fetch_mnist
-from helpers.experiments import Experiment
 from helpers.notebooks import definitions
-from helpers.processes import this_process
-from helpers.training import fit, to_tensor
+from helpers.results.experiments import Experiment
+from helpers.system.processes import this_process
+from helpers.training.loop import fit, to_tensor
 
 BATCH_SIZE = 125
 

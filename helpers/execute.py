@@ -11,9 +11,9 @@ from nbclient.exceptions import CellExecutionError
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
-from helpers import validation
-from helpers.files import replacing
 from helpers.notebooks import ROOT
+from helpers.system import validation
+from helpers.system.files import replacing
 
 EXECUTED = ROOT / "output" / "executed"
 WIDGET = "application/vnd.jupyter.widget-view+json"

@@ -6,8 +6,8 @@ from types import ModuleType
 import nbformat
 from torch import nn
 
-from helpers import validation
-from helpers.experiments import read_weights
+from helpers.results.experiments import read_weights
+from helpers.system import validation
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK_OF = {

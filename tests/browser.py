@@ -25,11 +25,11 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 PATIENCE = 240_000  # milliseconds: on a busy machine a kernel takes long to import PyTorch
 EDITOR = """\
 import torch
-from helpers.latent import attribute_vector
+from helpers.analysis.latent import attribute_vector
 from helpers.notebooks import load_experiment
-from helpers.panels import digit_machine, face_editor
-from helpers.synthetic import render_faces, sample_faces
-from helpers.training import to_tensor, to_unit
+from helpers.figures.panels import digit_machine, face_editor
+from helpers.synthetic.faces import render_faces, sample_faces
+from helpers.training.loop import to_tensor, to_unit
 
 people = sample_faces(200, seed=1)
 faces = to_unit(to_tensor(render_faces(people)))

@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from tqdm import tqdm
 
-from helpers.synthetic import render_faces, sample_faces
-from helpers.training import to_tensor
+from helpers.synthetic.faces import render_faces, sample_faces
+from helpers.training.loop import to_tensor
 
 pytest.register_assert_rewrite("face_models", "notebook_runs")
 # tqdm's own lock is shared with forks: one that is killed while it holds it would stop us all

@@ -4,9 +4,9 @@ import torch
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
-from helpers.corruption import add_noise
+from helpers.analysis.corruption import add_noise
 from helpers.notebooks import load_experiment
-from helpers.training import to_unit
+from helpers.training.loop import to_unit
 
 
 def recon_of(output):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from helpers.animations import COLOURS, PAUSE, STEP, eased, page, save_gif
+from helpers.figures.animations import COLOURS, PAUSE, STEP, eased, page, save_gif
 
 
 def test_a_page_shows_every_image_in_its_place():

@@ -21,27 +21,20 @@ from torch import nn
 
 import get_dataset
 import helpers
-from helpers import (
-    animations,
-    corruption,
-    execute,
-    latent,
-    metrics,
-    panels,
-    pca,
-    plots,
-    readme,
-    results,
-    synthetic,
-    validation,
-)
-from helpers.attributes import read_attributes
-from helpers.digits import read_mnist
-from helpers.downloads import download
-from helpers.experiments import Experiment, read_weights, save_weights
-from helpers.files import replacing, write_json
+from helpers import execute
+from helpers.analysis import corruption, latent, metrics, pca
+from helpers.data.attributes import read_attributes
+from helpers.data.digits import read_mnist
+from helpers.data.downloads import download
+from helpers.figures import animations, panels, plots
 from helpers.notebooks import definitions, load_experiment
-from helpers.settings import SettingsError, check_settings
+from helpers.results import readme
+from helpers.results import tables as results
+from helpers.results.experiments import Experiment, read_weights, save_weights
+from helpers.synthetic import faces as synthetic
+from helpers.system import validation
+from helpers.system.files import replacing, write_json
+from helpers.teaching.settings import SettingsError, check_settings
 
 # Have their own tests (training, with its checkpoints and processes); draws what `synthetic` has
 # checked; is for maintainers; takes what fetch_dataset has checked and passes on; says what is

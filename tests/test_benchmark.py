@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import benchmark
-from helpers.benchmark_loops import LADDER, OWN_LOSS, climb
-from helpers.benchmark_plots import GOALS, TITLES, render
+from helpers.benchmark import __main__ as benchmark
+from helpers.benchmark.loops import LADDER, OWN_LOSS, climb
+from helpers.benchmark.plots import GOALS, TITLES, render
 
 PLOTS = ("ladder", "share_of_matmul_rate", "profile", "costs", "many_images")
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from helpers import checks
-from helpers.exercises import exercise
 from helpers.notebooks import ROOT, definitions
+from helpers.teaching import checks
+from helpers.teaching.exercises import exercise
 
 NOTEBOOKS = {"autoencoders_fc": "fc", "autoencoders_conv": "conv", "cvae_mnist": "cvae"}
 PREDICTIONS = {"fc.error_from_16", "conv.lead_over_pca", "conv.who_is_drawn",

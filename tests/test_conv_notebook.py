@@ -11,11 +11,11 @@ from face_models import (
 )
 from torch.nn import functional as F
 
-from helpers.metrics import psnr
+from helpers.analysis.metrics import psnr
+from helpers.analysis.pca import fit_pca
 from helpers.notebooks import definitions
-from helpers.pca import fit_pca
-from helpers.synthetic import render_faces, sample_faces
-from helpers.training import to_tensor, to_unit
+from helpers.synthetic.faces import render_faces, sample_faces
+from helpers.training.loop import to_tensor, to_unit
 
 LATENT_DIM, COMPONENTS = 12, 16
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from helpers.corruption import add_noise, occlude
+from helpers.analysis.corruption import add_noise, occlude
 
 
 def generator(seed=0):

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from get_dataset import fetch_mnist
 from helpers.notebooks import definitions, load_experiment
-from helpers.training import to_tensor, to_unit
+from helpers.training.loop import to_tensor, to_unit
 
 LATENT_DIM = 6
 

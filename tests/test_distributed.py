@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from test_training import mse, noisy_mse, smooth_faces
 from torch import nn
-from helpers.training import fit
+from helpers.training.loop import fit
 
 folder, task = Path(sys.argv[1]), sys.argv[2]
 rank = int(os.environ.get("RANK", 0))

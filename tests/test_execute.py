@@ -58,7 +58,7 @@ def test_in_place_keeps_the_notebook_where_a_cell_fails(repository):
 
 def test_a_panel_leaves_a_picture_and_no_state(repository, tmp_path):
     repository(
-        "from PIL import Image; from helpers.panels import Panel\n"
+        "from PIL import Image; from helpers.figures.panels import Panel\n"
         "Panel(lambda _: Image.new('RGB', (9, 9)), {}, 'Nothing but black.')"
     )
     (tmp_path / "helpers").symlink_to(ROOT / "helpers")

@@ -14,9 +14,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from helpers import notebooks
-from helpers.experiments import Experiment, read_weights, save_weights
-from helpers.files import replacing, write_json
 from helpers.notebooks import NOTEBOOK_OF, ROOT, definitions, load_experiment
+from helpers.results.experiments import Experiment, read_weights, save_weights
+from helpers.system.files import replacing, write_json
 
 
 class Model(nn.Module):

@@ -13,8 +13,8 @@ from face_models import (
 from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
+from helpers.analysis.pca import fit_pca
 from helpers.notebooks import definitions
-from helpers.pca import fit_pca
 
 LATENT_DIM, COMPONENTS = 10, 24
 

@@ -27,8 +27,8 @@ from PIL import Image
 
 import get_dataset
 from get_dataset import fetch_dataset, fetch_mnist
-from helpers import digits, downloads, lfw
-from helpers.attributes import ATTRIBUTES, read_attributes
+from helpers.data import digits, downloads, lfw
+from helpers.data.attributes import ATTRIBUTES, read_attributes
 
 ROOT = Path(get_dataset.__file__).parent
 PEOPLE = {

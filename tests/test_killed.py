@@ -30,10 +30,11 @@ from torchvision.datasets import MNIST
 
 import get_dataset
 from get_dataset import fetch_dataset
-from helpers import digits, plots
-from helpers.downloads import download
-from helpers.experiments import Experiment, read_weights, save_weights
-from helpers.files import write_json
+from helpers.data import digits
+from helpers.data.downloads import download
+from helpers.figures import plots
+from helpers.results.experiments import Experiment, read_weights, save_weights
+from helpers.system.files import write_json
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -413,7 +414,7 @@ SMALL_DISK = """
 import sys
 import numpy as np
 import get_dataset
-from helpers.files import write_json
+from helpers.system.files import write_json
 disk, data = sys.argv[1:]
 get_dataset.CACHE_DIRS = [disk + "/cache"]
 write_json(disk + "/metrics.json", {"old": 1})

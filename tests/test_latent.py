@@ -7,15 +7,15 @@ from torch import nn
 from torch.distributions import Normal
 
 import get_dataset
-from helpers.latent import (
+from helpers.analysis.latent import (
     apply_in_batches,
     attribute_vector,
     attribute_vector_within,
     interpolate,
     nearest,
 )
-from helpers.pca import fit_pca, load_or_fit_pca
-from helpers.training import to_unit
+from helpers.analysis.pca import fit_pca, load_or_fit_pca
+from helpers.training.loop import to_unit
 
 
 class Pixels(nn.Module):

@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from helpers.experiments import Experiment
-from helpers.plots import save, show_saved
+from helpers.figures.plots import save, show_saved
+from helpers.results.experiments import Experiment
 
 
 class Sweep:

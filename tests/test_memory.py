@@ -13,8 +13,8 @@ pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs
 PROGRAM = """
 import torch
 from torch.nn import functional as F
-from helpers.latent import apply_in_batches
-from helpers.training import fit
+from helpers.analysis.latent import apply_in_batches
+from helpers.training.loop import fit
 {before}
 def resident():
     status = open("/proc/self/status").read()

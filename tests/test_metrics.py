@@ -6,7 +6,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from helpers.metrics import (
+from helpers.analysis.metrics import (
     frechet_distance,
     kernel_distance,
     psnr,

@@ -10,7 +10,7 @@ from notebook_runs import SOURCES, complaints, pixels, run, text_of
 from PIL import Image
 
 from helpers.notebooks import ROOT
-from helpers.settings import SettingsError, check_settings
+from helpers.teaching.settings import SettingsError, check_settings
 
 FIGURES = {
     "autoencoders_fc": """

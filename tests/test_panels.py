@@ -9,7 +9,7 @@ import torch
 from ipywidgets import Button
 from PIL import Image
 
-from helpers.panels import Panel, digit_machine, digits_of, face_editor
+from helpers.figures.panels import Panel, digit_machine, digits_of, face_editor
 
 FACE, NUMBER = 4, 3  # numbers of their codes
 

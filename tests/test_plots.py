@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from helpers import plots
-from helpers.plots import DPI, curves, image_grid, save, show_image
+from helpers.figures import plots
+from helpers.figures.plots import DPI, curves, image_grid, save, show_image
 
 
 @pytest.fixture(autouse=True)

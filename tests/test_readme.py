@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from helpers import benchmark_plots, results
-from helpers.readme import BEGIN, BENCHMARK, END, ROOT, render, update
+from helpers.benchmark import plots as benchmark_plots
+from helpers.results import tables as results
+from helpers.results.readme import BEGIN, BENCHMARK, END, ROOT, render, update
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROSE = re.sub(r"^```.*?^```", "", README, flags=re.DOTALL | re.MULTILINE)

@@ -17,8 +17,8 @@ from torch import nn
 
 import get_dataset
 from get_dataset import fetch_dataset
-from helpers import digits
-from helpers.experiments import read_weights, save_weights
+from helpers.data import digits
+from helpers.results.experiments import read_weights, save_weights
 
 PHOTOS = [("Ada", 1), ("Ada", 2), ("Zoë Saldaña", 1), ("Grace Hopper", 1), ("Jean-Luc", 10)]
 CROP = {"dx": 4, "dy": 4, "dimx": 16, "dimy": 16}

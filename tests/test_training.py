@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from helpers.notebooks import ROOT, definitions
-from helpers.training import evaluate, fit, random_flip, to_tensor, to_unit
+from helpers.training.loop import evaluate, fit, random_flip, to_tensor, to_unit
 
 
 class Small(nn.Module):

@@ -1,0 +1,92 @@
+"""What the denoising and de-occlusion experiments do to clean images."""
+
+import math
+
+import torch
+
+from helpers.system import validation
+
+
+def add_noise(images, sigma, generator=None):
+    """Add Gaussian noise and clip, as a camera would.
+
+    Parameters
+    ----------
+    images : float tensor (B, C, H, W) in [0, 1]
+    sigma : float >= 0, or (low, high) for a strength drawn anew for every image
+        Standard deviation in units of the image's range.
+    generator : torch.Generator on the device of `images`, or None
+
+    Returns
+    -------
+    float tensor like `images`, in [0, 1]
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is none of these. The values of images on a GPU are not
+        looked at.
+    """
+    _check(images, generator)
+    pair = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
+    low, high = validation.span(0, math.inf, sigma=pair)
+    strength = _uniform(len(images), low, high, images, generator).view(-1, 1, 1, 1)
+    noise = torch.randn(images.shape, generator=generator, device=images.device)
+    return (images + strength * noise).clamp(0, 1)
+
+
+def occlude(images, share=(0.2, 0.4), fill="mixed", generator=None):
+    """Cover one random rectangle of every image.
+
+    Parameters
+    ----------
+    images : float tensor (B, C, H, W) in [0, 1]
+    share : (low, high) from 0.01 to 1, the rectangle's sides as shares of the image's, each drawn
+        by itself
+    fill : "grey" (0.5), "noise" (uniform in each pixel and channel), or "mixed" (either one,
+        by the toss of a coin for every image)
+    generator : torch.Generator on the device of `images`, or None
+
+    Returns
+    -------
+    occluded : float tensor like `images`
+    mask : bool tensor (B, 1, H, W), True inside the rectangle
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is none of these; see `add_noise`.
+    """
+    _check(images, generator)
+    low, high = validation.span(0.01, 1, share=share)
+    if fill not in ("grey", "noise", "mixed"):
+        raise ValueError(f'fill must be "grey", "noise" or "mixed", got {fill!r}')
+    count, _, height, width = images.shape
+    rows = _spans(count, height, low, high, images, generator)
+    columns = _spans(count, width, low, high, images, generator)
+    mask = (rows[:, :, None] & columns[:, None, :])[:, None]
+    noise = torch.rand(images.shape, generator=generator, device=images.device)
+    coin = _uniform(count, 0, 1, images, generator).view(-1, 1, 1, 1)
+    noisy = coin < {"grey": 0, "noise": 1, "mixed": 0.5}[fill]
+    return torch.where(mask, torch.where(noisy, noise, 0.5), images), mask
+
+
+def _check(images, generator):
+    validation.tensors("N C H W", 0, 1, any_device=True, images=images)
+    if generator is not None:
+        validation.kinds(torch.Generator, "a torch.Generator or None", generator=generator)
+        if generator.device.type != images.device.type:
+            raise ValueError(
+                f"generator must be on the device of images, which is {images.device.type}, "
+                f"got one on {generator.device.type}"
+            )
+
+
+def _uniform(count, low, high, images, generator):
+    return low + (high - low) * torch.rand(count, generator=generator, device=images.device)
+
+
+def _spans(count, size, low, high, images, generator):
+    """(count, size) masks of one run each, `low` to `high` of the size long."""
+    length = (size * _uniform(count, low, high, images, generator)).round().clamp(min=1)
+    start = (_uniform(count, 0, 1, images, generator) * (size - length + 1)).floor()
+    pixel = torch.arange(size, device=images.device)
+    return (pixel >= start[:, None]) & (pixel < (start + length)[:, None])

@@ -1,0 +1,113 @@
+"""Keeping what took long to prepare, so that it is prepared once."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import zlib
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from helpers.system.files import NO_ROOM
+
+MANIFEST = "manifest.json"
+
+
+def prepared(folders, name, made_from, build):
+    """The folder with what `build` wrote, from an earlier call where possible.
+
+    Every file is checked by size and CRC-32 on every call, and made anew if it is damaged. Builds
+    happen in a temporary folder that is renamed at the end: a killed one leaves nothing that looks
+    usable. Of several processes, one builds and the others wait for it.
+
+    Parameters
+    ----------
+    folders : list of path; all are searched, the first that can be written to is built in
+    name : str, a legible beginning for the folder's name
+    made_from : what JSON can hold: all that the result depends on; another value, another folder
+    build : callable(folder), writes the files into an empty folder
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OSError : if no folder can be written to, or the disk is full.
+    """
+    key = json.dumps(made_from, sort_keys=True)
+    entry = f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    for folder in folders:
+        if _is_whole(Path(folder, entry), key):
+            return Path(folder, entry)
+    folder = _first_writable(folders)
+    target, part = folder / entry, folder / f".{entry}.part"
+    with FileLock(folder / f".{entry}.lock"):
+        if _is_whole(target, key):  # another process was quicker
+            return target
+        _remove_left_overs(folder, except_for=entry)
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        try:
+            build(part)
+            files = {path.name: _size_and_crc(path) for path in sorted(part.iterdir())}
+            manifest = {"made_from": key, "files": files}
+            (part / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+            if target.exists():
+                shutil.rmtree(target)
+            os.replace(part, target)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise OSError(
+                error.errno,
+                f"no room for what is prepared from {name}: {error.strerror}. Free some space, "
+                "older folders there may be deleted",
+                str(folder),
+            ) from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return target
+
+
+def _is_whole(folder, key):
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return manifest["made_from"] == key and all(
+            _size_and_crc(folder / name) == expected for name, expected in manifest["files"].items()
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # not there, or damaged
+        return False
+
+
+def _size_and_crc(path):
+    size = crc = 0
+    chunk = memoryview(bytearray(1 << 20))
+    with open(path, "rb", buffering=0) as file:
+        while count := file.readinto(chunk):
+            size += count
+            crc = zlib.crc32(chunk[:count], crc)
+    return [size, crc]
+
+
+def _first_writable(folders):
+    for folder in map(Path, folders):
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK | os.X_OK):
+                return folder
+    raise PermissionError(
+        f"no folder for prepared data can be written to: {', '.join(map(str, folders))}. "
+        "Make one of them writable."
+    )
+
+
+def _remove_left_overs(folder, except_for):
+    """Delete what builds that were killed have left; builds that still run hold their lock."""
+    for part in folder.glob(".*.part"):
+        if part.stem == f".{except_for}":
+            continue
+        with contextlib.suppress(Timeout), FileLock(part.with_suffix(".lock"), timeout=0):
+            shutil.rmtree(part, ignore_errors=True)
