@@ -1,9 +1,10 @@
-# make notebooks | test | browser-test | publish | retrain | readme | bench | distributed: see README.md
+# make notebooks | test | test-all | browser-test | publish | retrain | readme | bench | distributed
 
 PYTHON ?= python3
 NOTEBOOKS := autoencoders_fc autoencoders_conv cvae_mnist
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 # The kernel is the one of .venv, whatever lies in the user's home, and writes nothing there.
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -13,7 +14,7 @@ export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport JUPYTER_PATH MPLBACKEND PYTHONHOME PYTHONPATH
 
-.PHONY: notebooks retrain publish test browser-test readme bench distributed
+.PHONY: notebooks retrain publish test test-all browser-test readme bench distributed
 .DELETE_ON_ERROR:
 
 notebooks: $(INSTALLED)
@@ -34,23 +35,26 @@ bench: $(INSTALLED)
 
 # Two processes on this machine's CPU train the CVAE for an epoch.
 distributed: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node 2 -m helpers.distributed
+	OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node 2 -m helpers.training.distributed
 
 readme: $(INSTALLED)
 	$(BIN)/python -m helpers.results.readme
 
+# What a newcomer needs to trust the course, every notebook run once in a quick setting.
 test: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
-	  --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not slow"
+
+test-all: test
+	$(PYTEST) -m slow
 
 # The panels in a real JupyterLab. A Chromium of the system is taken, or else fetched.
 browser-test: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check playwright
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
 	  $(BIN)/playwright install --with-deps chromium
-	$(BIN)/python -m pytest tests/browser.py
+	$(BIN)/python -m pytest tests/figures/browser.py
 
 $(INSTALLED): requirements.txt
 	@command -v $(PYTHON) > /dev/null || { \

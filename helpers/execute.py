@@ -1,8 +1,12 @@
 """Run notebooks headless, with a line for every cell: make notebooks, retrain, publish."""
 
 import argparse
+import os
+import platform
+import re
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -12,79 +16,67 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from helpers.notebooks import ROOT
-from helpers.system import validation
-from helpers.system.files import replacing
+from helpers.system.files import replacing, write_text
 
 EXECUTED = ROOT / "output" / "executed"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+LINK = re.compile(r"""(\]\(|\bsrc=["'])([^)\s"'#]+)""")  # of Markdown and HTML: its target
 
 
 def execute(name, *, executed, in_place=False, parameters=None):
     """Run a notebook of the repository from top to bottom, in its folder.
 
+    Papermill would do it, but for a line a cell that says where in the text it is, outputs in the
+    notebook itself only where all is well, and panels that leave a picture.
+
     Parameters
     ----------
-    name : str, the notebook's file without ".ipynb"
     executed : path of the folder for the executed copy, which is also written where a cell failed
-    in_place : bool
-        Write the outputs into the notebook itself instead, once all cells have run.
+    in_place : bool, write the outputs into the notebook itself instead, once all cells have run
     parameters : dict of name -> value, set after the cell that is tagged "parameters"
-
-    Returns
-    -------
-    NotebookNode, as executed
-
-    Raises
-    ------
-    TypeError : if an argument is none of these.
-    FileNotFoundError : if there is no such notebook.
-    nbclient.exceptions.CellExecutionError : where a cell fails.
     """
-    validation.texts(name=name)
-    validation.paths(executed=executed)
-    if parameters is not None:
-        validation.kinds(dict, "a dict or None", parameters=parameters)
     path = ROOT / f"{name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     if parameters:
         notebook = parameterize_notebook(
             load_notebook_node(str(path)), parameters, kernel_name="python3", language="python"
         )
-    for cell in notebook.cells:
-        cell.metadata.pop("papermill", None)
-    notebook.metadata.pop("papermill", None)
+        for part in (notebook, *notebook.cells):
+            part.metadata.pop("papermill", None)
     client = NotebookClient(
-        notebook,
-        timeout=None,
-        kernel_name="python3",
-        record_timing=False,
-        store_widget_state=False,
-        resources={"metadata": {"path": str(ROOT)}},
+        notebook, timeout=None, kernel_name="python3", record_timing=False,
+        store_widget_state=False, resources={"metadata": {"path": str(ROOT)}},
         **_progress(notebook, name),
-    )
-    target = path if in_place else Path(executed) / path.name
+    )  # fmt: skip
     try:
         client.execute()
-    except CellExecutionError:
+    finally:
+        for cell in notebook.cells:
+            for output in cell.get("outputs", []):
+                # A panel whose kernel has ended is dead: its picture is left
+                output.get("data", {}).pop(WIDGET, None)
         if not in_place:
-            _write(notebook, target)
-        raise
-    _leave_pictures_of_panels(notebook)
-    _write(notebook, target)
+            _write_copy(notebook, Path(executed) / path.name)
+    if in_place:
+        with replacing(path) as part:
+            nbformat.write(notebook, part)
     return notebook
 
 
-def _leave_pictures_of_panels(notebook):
-    """A panel whose kernel has ended is dead; where its output has a picture, that is shown."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop(WIDGET, None)
+def _write_copy(notebook, target):
+    """Write the notebook into another folder; pictures in its text are found from there."""
+    up = Path(os.path.relpath(ROOT, target.parent)).as_posix()
 
+    def from_there(link):
+        before, path = link.groups()
+        return f"{before}{up}/{path}" if (ROOT / path).exists() else link[0]
 
-def _write(notebook, target):
-    target.parent.mkdir(parents=True, exist_ok=True)
+    copy = nbformat.from_dict(notebook)
+    for cell in copy.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(from_there, cell.source)
     with replacing(target) as part:
-        nbformat.write(notebook, part)
+        nbformat.write(copy, part)
 
 
 def _progress(notebook, name):
@@ -105,9 +97,18 @@ def _progress(notebook, name):
 
 def _heading(notebook, index):
     """The last heading at or above a cell."""
-    lines = (line for cell in notebook.cells[index::-1] if cell.cell_type == "markdown"
-             for line in reversed(cell.source.splitlines()))  # fmt: skip
-    return next((line.lstrip("# ") for line in lines if line.startswith("#")), "")
+    above = (cell.source for cell in notebook.cells[: index + 1] if cell.cell_type == "markdown")
+    headings = re.findall(r"^#+ *(.*)", "\n".join(above), re.MULTILINE)
+    return headings[-1] if headings else ""
+
+
+def write_versions(path):
+    """Write the versions of all requirements that are installed here, as constraints for pip."""
+    requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    names = re.findall(r"^[\w.-]+", requirements, re.MULTILINE)
+    lines = [f"# of the published results, with Python {platform.python_version()}"]
+    lines += [f"{name}=={version(name).split('+')[0]}" for name in names]  # without +cpu
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def main(arguments=None):
@@ -128,6 +129,8 @@ def main(arguments=None):
         except CellExecutionError as error:
             sys.exit(f"{name}.ipynb failed:\n{error}")
         print(f"{name}: done in {time.monotonic() - began:.0f} s", flush=True)
+    if options.in_place:  # what is published
+        write_versions(ROOT / "output" / "versions.txt")
 
 
 if __name__ == "__main__":

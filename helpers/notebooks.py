@@ -6,36 +6,20 @@ from types import ModuleType
 import nbformat
 from torch import nn
 
-from helpers.results.experiments import read_weights
+from helpers.results.names import EXPERIMENTS
+from helpers.results.weights import read_weights
 from helpers.system import validation
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOK_OF = {
-    "fc_vanilla": "autoencoders_fc",
-    "fc_vae": "autoencoders_fc",
-    "conv_vanilla": "autoencoders_conv",
-    "conv_vanilla_32": "autoencoders_conv",
-    "conv_denoising": "autoencoders_conv",
-    "conv_occlusion": "autoencoders_conv",
-    "conv_vae": "autoencoders_conv",
-    "cvae": "cvae_mnist",
-}
 
 
 def definitions(notebook):
-    """Run the cells of a notebook that are tagged "definitions", and no others.
-
-    Parameters
-    ----------
-    notebook : str, its file's name in the repository, without ".ipynb"
-
-    Returns
-    -------
-    module with all names that those cells define
+    """Run the cells of a notebook that are tagged "definitions": a module with all their names.
 
     Raises
     ------
     FileNotFoundError : if there is no such notebook.
+    ImportError : if one of those cells fails; says which, and why.
     """
     validation.texts(notebook=notebook)
     path = ROOT / f"{notebook}.ipynb"
@@ -43,19 +27,32 @@ def definitions(notebook):
         names = ", ".join(sorted(p.stem for p in ROOT.glob("*.ipynb")))
         raise FileNotFoundError(f"no notebook {path.name}; there are: {names}")
     module = ModuleType(notebook)
-    for i, cell in enumerate(nbformat.read(path, as_version=4).cells):
-        if "definitions" in cell.metadata.get("tags", []):
-            exec(compile(cell.source, f"{path.name}, cell {i + 1}", "exec"), module.__dict__)
+    for number, cell in enumerate(nbformat.read(path, as_version=4).cells, start=1):
+        if "definitions" not in cell.metadata.get("tags", []):
+            continue
+        place = f"{path.name}, cell {number}"
+        try:
+            exec(compile(cell.source, place, "exec"), module.__dict__)
+        except Exception as error:
+            raise ImportError(
+                f'{place} fails: {type(error).__name__}: {error}. It is tagged "definitions", so '
+                "it must run alone, after the cells of that tag above it, as plain Python: without "
+                "magics (% and !) and without names from other cells"
+            ) from error
     return module
 
 
-def load_experiment(name, output_dir=ROOT / "output"):
+def load_experiment(name, output_dir=ROOT / "output", own=None):
     """A trained model: its class from the notebook, its weights from output/<name>/.
 
     Parameters
     ----------
-    name : str, one of `NOTEBOOK_OF`
+    name : str, an experiment that has weights, as `helpers.results.names` lists them
     output_dir : path; output/standin holds the models that were trained on stand-in data
+    own : bool or None
+        True: the latest weights of settings of your own, from the experiment's folder own/.
+        False: the published ones. None: the published ones where there are any, else your own;
+        says which, where there are both.
 
     Returns
     -------
@@ -74,11 +71,12 @@ def load_experiment(name, output_dir=ROOT / "output"):
     """
     validation.texts(name=name)
     validation.paths(output_dir=output_dir)
-    if name not in NOTEBOOK_OF:
-        raise ValueError(f"no experiment {name!r}; choose one of {', '.join(NOTEBOOK_OF)}")
-    path = Path(output_dir) / name / "model.safetensors"
+    if name not in EXPERIMENTS:
+        raise ValueError(f"no experiment {name!r}; choose one of {', '.join(EXPERIMENTS)}")
+    path = _weights_of(Path(output_dir).expanduser() / name, own)
     tensors, metadata = read_weights(path)
-    build = getattr(definitions(NOTEBOOK_OF[name]), metadata["class"], None)
+    notebook = EXPERIMENTS[name].notebook
+    build = getattr(definitions(notebook), metadata["class"], None)
     try:
         if not (isinstance(build, type) and issubclass(build, nn.Module)):
             raise TypeError(f"{metadata['class']!r} is no model of the notebook")
@@ -87,7 +85,20 @@ def load_experiment(name, output_dir=ROOT / "output"):
     except (TypeError, ValueError, RuntimeError, MemoryError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ValueError(
-            f"{path} does not fit {NOTEBOOK_OF[name]}.ipynb ({reason}); restore both with git, "
+            f"{path} does not fit {notebook}.ipynb ({reason}); restore both with git, "
             "or run the notebook to train anew"
         ) from error
     return model.eval()
+
+
+def _weights_of(folder, own):
+    """The published weights in a folder, or the latest of one's own; says which of both."""
+    published = folder / "model.safetensors"
+    owned = sorted((folder / "own").glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+    if own is None and published.exists() and owned:
+        print(f"{published} is taken; your own {owned[-1].name} with own=True.")
+    if own or (own is None and not published.exists() and owned):
+        if not owned:
+            raise FileNotFoundError(f"there are no weights of your own in {folder / 'own'} yet")
+        return owned[-1]
+    return published

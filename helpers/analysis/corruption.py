@@ -1,4 +1,9 @@
-"""What the denoising and de-occlusion experiments do to clean images."""
+"""What the denoising and de-occlusion experiments do to clean images.
+
+An argument that is not what its function's docstring says is refused with a TypeError or a
+ValueError that names it. The values of images
+on a GPU are not looked at.
+"""
 
 import math
 
@@ -8,23 +13,13 @@ from helpers.system import validation
 
 
 def add_noise(images, sigma, generator=None):
-    """Add Gaussian noise and clip, as a camera would.
+    """Add Gaussian noise to images (B, C, H, W) in [0, 1] and clip, as a camera would.
 
     Parameters
     ----------
-    images : float tensor (B, C, H, W) in [0, 1]
     sigma : float >= 0, or (low, high) for a strength drawn anew for every image
         Standard deviation in units of the image's range.
     generator : torch.Generator on the device of `images`, or None
-
-    Returns
-    -------
-    float tensor like `images`, in [0, 1]
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is none of these. The values of images on a GPU are not
-        looked at.
     """
     _check(images, generator)
     pair = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
@@ -50,10 +45,6 @@ def occlude(images, share=(0.2, 0.4), fill="mixed", generator=None):
     -------
     occluded : float tensor like `images`
     mask : bool tensor (B, 1, H, W), True inside the rectangle
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is none of these; see `add_noise`.
     """
     _check(images, generator)
     low, high = validation.span(0.01, 1, share=share)

@@ -1,4 +1,10 @@
-"""Working with codes: encode, attribute vectors, interpolation, neighbours."""
+"""Working with codes: encode, attribute vectors, interpolation, neighbours.
+
+An argument that is not what its function's docstring says is refused with a TypeError or a
+ValueError that names it.
+"""
+
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -7,65 +13,80 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 from torch.distributions import Distribution
 
+from helpers.data.tensors import to_unit
 from helpers.system import validation
 from helpers.system.memory import keep_freed_memory
-from helpers.training.loop import to_unit
 
 MOST = 1e30  # of codes that are compared: beyond, the square of a distance is infinite
 
 
 @torch.no_grad()
-def apply_in_batches(function, images, batch_size=100):
-    """Apply a model, or one of its methods, to images that do not fit in one batch.
+def in_batches(function, *data, batch_size=100):
+    """Apply a model, one of its methods, or any function to data that do not fit in one batch.
 
     Parameters
     ----------
-    function : an nn.Module or a bound method of one, taking (B, C, H, W) in [0, 1]
-    images : tensor (N, C, H, W), uint8 0..255 or float in [0, 1]; or what else `function` takes,
-        such as codes (N, latent_dim) for `decode`
+    function : callable on batches of `data`
+        Where it is an nn.Module or a bound method of one, batches go to the module's device.
+    *data : tensors of one length N
+        uint8 images become floats in [0, 1]; codes and labels are given as they are.
     batch_size : int, at least 1
 
     Returns
     -------
-    float tensor (N, ...) on the CPU; where `function` returns a distribution, its means
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is none of these, or a float image or code is NaN.
+    tensor (N, ...) on the CPU, without gradients: what `function` returned, joined; where it
+    returned a distribution, its means; where it returned a tuple, a tuple of these
     """
-    model = getattr(function, "__self__", function)
-    validation.kinds(nn.Module, "an nn.Module or a method of one", function=model)
-    if not (isinstance(images, torch.Tensor) and images.dtype == torch.uint8 and len(images)):
-        validation.tensors("N ...", any_device=True, images=images)
+    if not callable(function):
+        what = validation.describe(function)
+        raise TypeError(f"function must be a model or a function, got {what}")
     validation.integers(1, batch_size=batch_size)
+    check_lengths(data)
     keep_freed_memory()
-    device = next(model.parameters(), images).device
-    results = []
-    for batch in images.split(batch_size):
-        batch = to_unit(batch) if batch.dtype == torch.uint8 else batch
-        result = function(batch.to(device))
-        results.append((result.mean if isinstance(result, Distribution) else result).cpu())
-    return torch.cat(results)
+    device = device_of(function)
+    parts = []
+    for batch in zip(*(t.split(batch_size) for t in data), strict=True):
+        batch = (to_unit(t) if t.dtype == torch.uint8 else t for t in batch)
+        found = function(*(t.to(device) for t in batch))
+        several = isinstance(found, tuple)
+        parts.append([on_cpu(result) for result in (found if several else (found,))])
+    joined = tuple(torch.cat(results) for results in zip(*parts, strict=True))
+    return joined if several else joined[0]
+
+
+def check_lengths(data):
+    for values in data:
+        validation.kinds(torch.Tensor, "a tensor", data=values)
+        if values.is_floating_point():
+            validation.tensors("N ...", any_device=True, data=values)
+    lengths = [len(values) if values.ndim else 0 for values in data]
+    if not data or 0 in lengths or len(set(lengths)) > 1:
+        raise ValueError(f"data must be tensors of one length above 0, got lengths {lengths}")
+
+
+def device_of(function):
+    """The device of the module that `function` is, or is a method of; else the CPU."""
+    module = getattr(function, "__self__", function)
+    if not isinstance(module, nn.Module):
+        return torch.device("cpu")
+    weights = itertools.chain(module.parameters(), module.buffers())
+    return next((w.device for w in weights), torch.device("cpu"))
+
+
+def on_cpu(result):
+    return (result.mean if isinstance(result, Distribution) else result).cpu()
 
 
 def attribute_vector(codes, present, absent):
     """The step in latent space from faces without an attribute to faces with it.
 
-    The difference of the two means (Larsen et al., 2016, arXiv 1512.09300, section 4.2).
+    The difference of the two means (Larsen et al., 2016, arXiv 1512.09300, section 4.2), a float
+    tensor (latent_dim,).
 
     Parameters
     ----------
     codes : float tensor (N, latent_dim) on the CPU
     present, absent : bool arrays (N,), which codes have the attribute and which surely lack it
-
-    Returns
-    -------
-    float tensor (latent_dim,)
-
-    Raises
-    ------
-    TypeError, ValueError : if the codes are none, the masks have another length, or one of them
-        chooses nobody.
     """
     validation.tensors("N latent_dim", codes=codes)
     means = []
@@ -86,21 +107,8 @@ def attribute_vector_within(codes, present, people):
     """The step from photos without an attribute to photos with it, of one and the same person.
 
     The mean, over the people who have photos of both kinds, of the difference between the means
-    of their codes. Whatever else distinguishes people who tend to have the attribute cancels.
-
-    Parameters
-    ----------
-    codes : float tensor (N, latent_dim) on the CPU
-    present : bool array (N,), which codes have the attribute
-    people : array (N,) of names
-
-    Returns
-    -------
-    float tensor (latent_dim,)
-
-    Raises
-    ------
-    TypeError, ValueError : if the lengths differ, or nobody has photos of both kinds.
+    of their codes (N, latent_dim). Whatever else distinguishes people who tend to have the
+    attribute cancels. `present` is a bool array (N,), `people` one of names.
     """
     validation.tensors("N latent_dim", codes=codes)
     present, people = np.asarray(present), np.asarray(people)
@@ -121,21 +129,7 @@ def attribute_vector_within(codes, present, people):
 
 
 def interpolate(start, end, steps):
-    """Codes on the straight line between two codes, both ends included.
-
-    Parameters
-    ----------
-    start, end : float tensors (latent_dim,), on one device
-    steps : int, at least 2
-
-    Returns
-    -------
-    float tensor (steps, latent_dim)
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is none of these.
-    """
+    """Codes (steps, latent_dim) on the straight line between two codes, both ends included."""
     validation.tensors("latent_dim", any_device=True, start=start, end=end)
     validation.same_shape(start=start, end=end)
     validation.integers(2, steps=steps)
@@ -154,10 +148,6 @@ def nearest(codes, queries, count):
     Returns
     -------
     int array (Q, count) of row numbers in `codes`, the nearest first
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is none of these.
     """
     validation.tensors("N D ...", -MOST, MOST, codes=codes, queries=queries)
     validation.same_shape(codes=codes[0], queries=queries[0])

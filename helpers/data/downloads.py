@@ -10,11 +10,10 @@ import requests
 from filelock import FileLock
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
-from helpers.system import validation
-
 WAITS = (1, 3)  # seconds between attempts
 TIMEOUT = (4, 15)  # seconds, to connect and between two packets
 MAY_PASS = {408, 429, 500, 502, 503, 504}  # HTTP statuses that are worth another attempt
+NO_HEAD = {403, 405}  # of servers whose signed addresses are good for GET alone
 
 
 def download(url, path, known_hash=None, check=None):
@@ -33,12 +32,9 @@ def download(url, path, known_hash=None, check=None):
 
     Raises
     ------
-    TypeError, ValueError : if `url` is no web address or `path` no path.
     ConnectionError : if it could not be had; says why.
     OSError : if it cannot be written.
     """
-    validation.texts(url=url)
-    validation.paths(path=path)
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"url must begin with http:// or https://, got {url!r}")
     path = Path(path)
@@ -51,18 +47,20 @@ def download(url, path, known_hash=None, check=None):
             for wait in (*WAITS, None):
                 shutil.rmtree(part, ignore_errors=True)
                 try:
-                    file = _retrieve(url, part, known_hash, check)
+                    file = retrieve(url, part, known_hash, check)
                     os.replace(file, path)
                     return
                 except (requests.RequestException, ValueError) as error:
-                    if wait is None or not _may_pass(error):
-                        raise ConnectionError(f"{url} cannot be had: {_reason(error)}") from None
+                    answer = getattr(error, "response", None)
+                    passing = answer is not None and answer.status_code in MAY_PASS
+                    if wait is None or not (passing or broke_off(error)):
+                        raise ConnectionError(f"{url} cannot be had: {reason(error)}") from None
                     time.sleep(wait)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def _retrieve(url, folder, known_hash, check):
+def retrieve(url, folder, known_hash, check):
     pooch.get_logger().setLevel("WARNING")  # it would ask students to note down a hash
     downloader = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16, timeout=TIMEOUT)
     file = pooch.retrieve(url, known_hash, "download", folder, downloader=downloader)
@@ -71,13 +69,30 @@ def _retrieve(url, folder, known_hash, check):
     return file
 
 
-def _may_pass(error):
-    if isinstance(error, requests.HTTPError):
-        return error.response.status_code in MAY_PASS
-    return _broke_off(error)
+def what_is_wrong(url, least, most):
+    """Ask what a server would send: "", or what is wrong with it. Downloads nothing.
+
+    A file of `least` to `most` bytes is expected, or one whose size the server does not say.
+    """
+    options = {"timeout": TIMEOUT, "headers": {"Accept-Encoding": "identity"}}
+    try:
+        answer = requests.head(url, allow_redirects=True, **options)
+        if answer.status_code in NO_HEAD:
+            answer = requests.get(url, stream=True, **options)
+            answer.close()  # before the content comes
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        return reason(error)
+    kind = answer.headers.get("Content-Type", "")
+    size = answer.headers.get("Content-Length", "")
+    if kind.startswith("text/html"):
+        return "a web page comes in place of the file"
+    if size.isdigit() and not least <= int(size) <= most:
+        return f"{int(size):,} bytes are offered, expected {least:,} to {most:,}"
+    return ""
 
 
-def _broke_off(error):
+def broke_off(error):
     """Whether there was a connection, which then ended or fell silent."""
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return True
@@ -85,14 +100,22 @@ def _broke_off(error):
     return isinstance(cause, (ProtocolError, ReadTimeoutError))
 
 
-def _reason(error):
-    """A few words; the messages of requests name objects, and nest."""
+REASONS = {  # kind of error -> a few words; the messages of requests name objects, and nest
+    requests.exceptions.SSLError: "its certificate is refused (where your network inspects traffic,"
+    " set REQUESTS_CA_BUNDLE to the file with its certificate)",
+    requests.exceptions.ProxyError: "the proxy refuses, or cannot be reached (set HTTPS_PROXY to "
+    "the right one, or unset it)",
+    requests.ConnectionError: "the server cannot be reached, or does not answer",
+    requests.Timeout: "the server cannot be reached, or does not answer",
+}
+
+
+def reason(error):
     if isinstance(error, requests.HTTPError):
         return f"the server answered {error.response.status_code} {error.response.reason}"
-    if _broke_off(error):
+    if broke_off(error):
         return "the connection broke off"
-    if isinstance(error, (requests.ConnectionError, requests.Timeout)):
-        return "the server cannot be reached, or does not answer"
-    if isinstance(error, requests.RequestException):
-        return f"the server's answer cannot be used ({type(error).__name__})"
-    return "what came is not the published file"
+    if not isinstance(error, requests.RequestException):
+        return "what came is not the published file"
+    kinds = (words for kind, words in REASONS.items() if isinstance(error, kind))
+    return next(kinds, f"the server's answer cannot be used ({type(error).__name__})")

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-ARCHIVES = (".tgz", ".tar.gz", ".zip")  # all have checksums: damage does not go unseen
+ARCHIVES = (".tgz", ".tar.gz", ".tar", ".zip")
 PHOTO = re.compile(r"([^.].*)_(\d{1,9})\.(?:jpe?g|png)", re.IGNORECASE)
 THREADS = min(8, os.cpu_count() or 1)
 BATCH = 32  # photos that a thread decodes in one go
@@ -30,6 +30,7 @@ MAX_BYTES = 16 << 20
 MAX_PHOTO_BYTES = 1 << 20
 MAX_TOTAL_BYTES = 16 << 30
 MAX_PIXELS = 16_000_000
+MAX_LOOKED_INTO = 100  # folders or files, to find out whether photos lie there
 DAMAGED = (  # what gzip, tarfile and zipfile raise, and what they let pass that breaks on damage
     gzip.BadGzipFile, zlib.error, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError,
     struct.error, OverflowError, ValueError,
@@ -41,62 +42,55 @@ def photo_name(person, imagenum):
     return unicodedata.normalize("NFC", person).replace(" ", "_"), int(imagenum)
 
 
-def read_photos(path, rows, crop, size, write):
-    """Read, crop and resize photos with Pillow, each into the row of its name.
+def read_photos(path, crop, size):
+    """Read, crop and resize all photos of a folder or an archive, in parallel.
 
-    Parameters
-    ----------
-    path : path of a folder or an archive with Some_Name/Some_Name_0001.jpg below it
-    rows : dict of int by `photo_name`
-    crop : (dx, dy), pixels to cut off at the left and right, at the top and bottom
-    size : (dimx, dimy), width and height to resize to
-    write : callable(row, pixels), takes uint8 (dimy, dimx, 3), in any order of rows
-
-    Returns
-    -------
-    found : bool array (len(rows),): the rows that have a photo
-    skipped : dict of str: why a photo that has a row was not used, by its path
-    without_row : int, number of photos that have no row
-
-    Raises
-    ------
-    ValueError : if the archive is damaged or not to be trusted, or no photo can be used.
+    Returns uint8 arrays (dimy, dimx, 3) by `photo_name`, of the photos of the most frequent size,
+    and why others were not used, by their paths. `crop` and `size` as `fetch_dataset` has them.
     """
-    path = Path(path)
-    sizes = np.zeros((len(rows), 2), np.int32)
-    names, skipped, without_row = {}, {}, 0
+    paths, sizes, photos, skipped = {}, {}, {}, {}
 
-    def photos():
-        nonlocal without_row
-        for name, content in _members(path):
-            match = PHOTO.fullmatch(PurePosixPath(name).name)
-            row = rows.get(photo_name(*match.groups())) if match else None
-            if row is None:
-                without_row += bool(match)
-            elif row in names:
-                skipped[name] = f"the same photo as {names[row]}"
-            elif isinstance(content, bytes) and len(content) > MAX_PHOTO_BYTES:
-                skipped[name] = f"over {MAX_PHOTO_BYTES:,} bytes"
-            else:
-                names[row] = name
-                yield row, content
+    def contents():
+        for file, content in members(path):
+            match = PHOTO.fullmatch(PurePosixPath(file).name)
+            name = photo_name(*match.groups()) if match else None
+            if name in paths:
+                skipped[file] = f"the same photo as {paths[name]}"
+            elif isinstance(content, bytes) and name and len(content) > MAX_PHOTO_BYTES:
+                skipped[file] = f"over {MAX_PHOTO_BYTES:,} bytes"
+            elif name:
+                paths[name] = file
+                yield name, content
 
-    bar = tqdm(total=len(rows), desc=f"reading {path.name}", unit=" photos", leave=False,
-               disable=None)  # fmt: skip
+    bar = tqdm(desc=f"reading {path.name}", unit=" photos", leave=False, disable=None)
     with bar, ThreadPoolExecutor(THREADS) as pool:
-        for batch in _mapped(pool, partial(_decode_all, crop=crop, size=size), photos()):
-            for row, photo_size, pixels in batch:
+        for batch in mapped(pool, partial(decode_all, crop=crop, size=size), contents()):
+            for name, photo_size, pixels in batch:
                 if isinstance(pixels, Exception):
-                    skipped[names[row]] = f"{type(pixels).__name__}: {pixels}"
-                    continue
-                sizes[row] = photo_size
-                if pixels is not None:
-                    write(row, pixels)
+                    skipped[paths[name]] = f"{type(pixels).__name__}: {pixels}"
+                else:
+                    sizes[name], photos[name] = photo_size, pixels
             bar.update(len(batch))
-    return _usable(path, sizes, names, skipped, crop), skipped, without_row
+    if not photos:
+        reasons = "".join(f"; {file}: {why}" for file, why in list(skipped.items())[:1])
+        raise ValueError(
+            f"{path} has no photo that can be used (expected Some_Name/Some_Name_0001.jpg in it; "
+            f"{len(skipped)} were unusable{reasons})"
+        )
+    common = Counter(sizes.values()).most_common(1)[0][0]
+    if common[0] <= 2 * crop[0] or common[1] <= 2 * crop[1]:
+        raise ValueError(
+            f"dx={crop[0]}, dy={crop[1]} must leave something of the photos, which are "
+            f"{common[0]}x{common[1]} in {path}. Use smaller dx and dy."
+        )
+    for name, other in sizes.items():
+        if other != common:
+            skipped[paths[name]] = "{}x{} pixels, most are {}x{}".format(*other, *common)
+            del photos[name]
+    return photos, skipped
 
 
-def _mapped(pool, function, items):
+def mapped(pool, function, items):
     """Like `pool.map` over batches of the items, but never more than a few batches ahead."""
     pending = deque()
     while batch := list(itertools.islice(items, BATCH)):
@@ -107,31 +101,11 @@ def _mapped(pool, function, items):
         yield pending.popleft().result()
 
 
-def _usable(path, sizes, names, skipped, crop):
-    """The rows whose photo has the size that most have; the others are added to `skipped`."""
-    if not sizes.any():
-        reasons = "".join(f"; {name}: {reason}" for name, reason in list(skipped.items())[:1])
-        raise ValueError(
-            f"{path} has no photo that fits a row of the attributes (expected to find"
-            f" Some_Name/Some_Name_0001.jpg in it; {len(skipped)} were unusable{reasons})"
-        )
-    common = Counter(map(tuple, sizes[sizes.any(axis=1)].tolist())).most_common(1)[0][0]
-    if common[0] <= 2 * crop[0] or common[1] <= 2 * crop[1]:
-        raise ValueError(
-            f"dx={crop[0]}, dy={crop[1]} must leave something of the photos, which are"
-            f" {common[0]}x{common[1]} in {path}. Use smaller dx and dy."
-        )
-    found = (sizes == common).all(axis=1)
-    for row in np.flatnonzero(sizes.any(axis=1) & ~found):
-        skipped[names[row]] = "{}x{} pixels, most are {}x{}".format(*sizes[row], *common)
-    return found
-
-
-def _decode_all(photos, crop, size):
+def decode_all(photos, crop, size):
     decoded = []
     for row, content in photos:
         try:
-            decoded.append((row, *_decode(content, crop, size)))
+            decoded.append((row, *decode(content, crop, size)))
         except UnidentifiedImageError:  # its message names an object
             decoded.append((row, None, ValueError("no JPEG or PNG")))
         except Exception as error:  # on damaged files, decoders raise all kinds
@@ -139,20 +113,20 @@ def _decode_all(photos, crop, size):
     return decoded
 
 
-def _decode(content, crop, size):
+def decode(content, crop, size):
     """Size of the photo, and its pixels after cropping and resizing; None if nothing is left."""
     content = io.BytesIO(content) if isinstance(content, bytes) else content
     with Image.open(content, formats=("JPEG", "PNG")) as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"over {MAX_PIXELS:,} pixels")
-        photo = _upright_rgb(image)
+        photo = upright_rgb(image)
     (dx, dy), (width, height) = crop, photo.size
     if width <= 2 * dx or height <= 2 * dy:
         return photo.size, None
     return photo.size, np.asarray(photo.crop((dx, dy, width - dx, height - dy)).resize(size))
 
 
-def _upright_rgb(image):
+def upright_rgb(image):
     if "exif" in image.info:
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits: convert() would clip instead of scale
@@ -161,7 +135,7 @@ def _upright_rgb(image):
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _members(path):
+def members(path):
     """All files of a folder or an archive, as (path within, content as bytes or path)."""
     if path.is_dir():
         for folder, folders, files in os.walk(path):
@@ -171,22 +145,24 @@ def _members(path):
                 yield file.relative_to(path).as_posix(), file
         return
     try:
-        yield from _zip_members(path) if path.suffix == ".zip" else _tar_members(path)
-    except _Refused:
+        yield from zip_members(path) if path.suffix.lower() == ".zip" else tar_members(path)
+    except Refused:
         raise
     except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise  # the disk's fault: not found, not allowed
         raise ValueError(
-            f"{path} is cut off or damaged ({error}). Delete it and get it anew."
+            f"{path} is cut off or damaged ({error}). Move it away, and get it anew."
         ) from error
 
 
-def _tar_members(path):
-    guard = _Guard(path)
+def tar_members(path):
+    guard = Guard(path)
+    with open(path, "rb") as start:
+        packed = start.read(2) == b"\x1f\x8b"  # some browsers unpack it, and keep the name
     with (
-        gzip.open(path) as file,
-        tarfile.open(fileobj=file, mode="r|", bufsize=1 << 18, tarinfo=_StrictHeader) as tar,
+        gzip.open(path) if packed else open(path, "rb") as file,
+        tarfile.open(fileobj=file, mode="r|", bufsize=1 << 18, tarinfo=StrictHeader) as tar,
     ):
         for member in tar:
             guard.check(member.name, member.size)
@@ -197,7 +173,7 @@ def _tar_members(path):
             guard.check("padding", len(rest))
 
 
-class _StrictHeader(tarfile.TarInfo):
+class StrictHeader(tarfile.TarInfo):
     """tarfile stops without a word at a damaged header, as if the archive ended there."""
 
     @classmethod
@@ -213,20 +189,20 @@ class _StrictHeader(tarfile.TarInfo):
         return header
 
 
-def _zip_members(path):
+def zip_members(path):
     with zipfile.ZipFile(path) as archive:
-        guard = _Guard(path)
+        guard = Guard(path)
         for member in archive.infolist():
             guard.check(member.filename, member.file_size)
             if not member.is_dir():
                 yield member.filename, archive.read(member)
 
 
-class _Refused(ValueError):
+class Refused(ValueError):
     """An archive that is not damaged, but not to be trusted."""
 
 
-class _Guard:
+class Guard:
     """Refuses archives that were made to do harm. Nothing is unpacked, so nothing could escape."""
 
     def __init__(self, path):
@@ -237,9 +213,35 @@ class _Guard:
         self.bytes += size
         parts = re.split(r"[/\\]", name)
         if ".." in parts or not parts[0] or ":" in parts[0]:
-            raise _Refused(f"{self.path} is not to be trusted: {name!r} points outside of it.")
+            raise Refused(f"{self.path} is not to be trusted: {name!r} points outside of it.")
         if self.count > MAX_MEMBERS or size > MAX_BYTES or self.bytes > MAX_TOTAL_BYTES:
-            raise _Refused(
+            raise Refused(
                 f"{self.path} is refused at {name!r}: at most {MAX_MEMBERS:,} files of"
                 f" {MAX_BYTES:,} bytes are read, {MAX_TOTAL_BYTES:,} bytes together."
             )
+
+
+def has_photos(folder):
+    """Whether photos lie in a folder or in one of its first folders."""
+    try:
+        inside = sorted(os.scandir(folder), key=lambda entry: entry.name)[:MAX_LOOKED_INTO]
+        return any(
+            PHOTO.fullmatch(name)
+            for entry in inside
+            for name in (os.listdir(entry) if entry.is_dir() else [entry.name])
+        )
+    except OSError:
+        return False
+
+
+def listing(folder):
+    """What is in a folder, for a message: a few names."""
+    if not folder.is_dir():
+        return "no such folder"
+    names = sorted(
+        entry.name + "/" * entry.is_dir()
+        for entry in os.scandir(folder)
+        if not entry.name.startswith(".")
+    )
+    more = [f"{len(names) - 8:,} more"] if len(names) > 8 else []
+    return ", ".join([*names[:8], *more]) or "nothing"

@@ -1,20 +1,20 @@
-"""Pictures made quickly, for panels and animations: labelled rows of images, and GIFs."""
+"""Pictures made quickly, for panels and films: labelled rows of images, and GIFs."""
 
 import math
-from itertools import pairwise
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageSequence
 
-from helpers.system import validation
 from helpers.system.files import replacing
+from helpers.system.processes import is_first
 
 GAP = 4  # pixels around an image
 CAPTION = 20  # pixels for the words under an image
-COLOURS = 256  # of an animation: as many as the format has
+COLOURS = 256  # of a film: as many as the format has
 STEP = 80  # milliseconds a frame is shown
 PAUSE = 700  # milliseconds for the first and the middle frame
+ALIKE = 1  # of 255: how much worse than a new film an old one may show the frames
 
 
 def page(rows, captions, size=160):
@@ -24,32 +24,8 @@ def page(rows, captions, size=160):
     ----------
     rows : sequence of float tensors (n, C, H, W) in [0, 1], one a row; C is 1 or 3
     captions : sequence of sequences of str, as many as images; an empty row leaves no room
-    size : int, an image's height and width in pixels
-
-    Returns
-    -------
-    Pillow image, RGB, on white
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is none of these.
+    size : int, an image's height and width in pixels; the page is a Pillow image
     """
-    validation.integers(8, size=size)
-    if not isinstance(rows, (list, tuple)) or not rows:
-        raise ValueError(f"rows must be a list of tensors, got {validation.describe(rows)}")
-    for row in rows:
-        validation.tensors("n C H W", any_device=True, rows=row)
-        if row.shape[1] not in (1, 3):
-            raise ValueError(f"rows must have 1 or 3 channels, got {validation.describe(row)}")
-    if not isinstance(captions, (list, tuple)) or len(captions) != len(rows):
-        raise ValueError(f"captions must be {len(rows)} lists, got {validation.describe(captions)}")
-    for row, words in zip(rows, captions, strict=True):
-        if not isinstance(words, (list, tuple)) or len(words) not in (0, len(row)):
-            raise ValueError(
-                f"captions must be none or one for each of {len(row)} images, "
-                f"got {validation.describe(words)}"
-            )
-        validation.texts(**{f"captions[{i}]": word for i, word in enumerate(words)})
     heights = [size + GAP + (CAPTION if words else 0) for words in captions]
     width = GAP + max(map(len, rows)) * (size + GAP)
     picture = Image.new("RGB", (width, GAP + sum(heights)), "white")
@@ -58,7 +34,7 @@ def page(rows, captions, size=160):
     for row, words, height in zip(rows, captions, heights, strict=True):
         for i, image in enumerate(row):
             x = GAP + i * (size + GAP)
-            picture.paste(_to_pillow(image).resize((size, size), Image.Resampling.LANCZOS), (x, y))
+            picture.paste(to_pillow(image).resize((size, size), Image.Resampling.LANCZOS), (x, y))
             if words:
                 place = (x + size / 2, y + size + CAPTION / 2)
                 pen.text(place, words[i], fill="black", font=font, anchor="mm")
@@ -66,29 +42,31 @@ def page(rows, captions, size=160):
     return picture
 
 
-def save_gif(frames, path):
-    """Write an animation that plays forth and back for ever.
+def save_film(frames, path):
+    """Write a film as a GIF that plays forth and back for ever.
 
     All frames share one palette, and are not dithered, so that nothing flickers that does not
-    move; the first and the last of them are shown longer.
-
-    Parameters
-    ----------
-    frames : sequence of at least two Pillow images of one size
-    path : path of a .gif
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is none of these.
-    OSError : if it cannot be written; what was there before is still there.
+    move; the first and the last of them are shown longer. A film that looks the same is left as it
+    is. Of several processes only the first does anything. `frames` are at least two Pillow images
+    of one size, such as `page` draws.
     """
-    validation.paths(path=path)
-    if not isinstance(frames, (list, tuple)) or len(frames) < 2:
-        raise ValueError(f"frames must be at least two images, got {validation.describe(frames)}")
-    for frame in frames:
-        validation.kinds(Image.Image, "images of Pillow", frames=frame)
-    if any(a.size != b.size for a, b in pairwise(frames)):
-        raise ValueError(f"frames must be of one size, got {sorted({f.size for f in frames})}")
+    if not is_first():
+        return
+    frames = [frame.convert("RGB") for frame in frames]
+    palette = shared_palette(frames)
+    forth = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    played = forth + forth[-2:0:-1]
+    if shows_as_well(path, played, frames + frames[-2:0:-1]):
+        return
+    durations = [PAUSE if i in (0, len(forth) - 1) else STEP for i in range(len(played))]
+    with replacing(path) as part:
+        played[0].save(
+            part, save_all=True, append_images=played[1:], duration=durations, loop=0, optimize=True
+        )
+
+
+def shared_palette(frames):
+    """A Pillow image whose palette suits all frames, with white as white."""
     width, height = frames[0].size
     every = Image.new("RGB", (width, height * len(frames)))
     for i, frame in enumerate(frames):
@@ -97,27 +75,33 @@ def save_gif(frames, path):
     colours = np.array(palette.getpalette()).reshape(-1, 3)
     colours[(colours > 247).all(1)] = 255  # k-means has made the paper a little grey
     palette.putpalette(colours.flatten().tolist())
-    forth = [frame.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
-             for frame in frames]  # fmt: skip
-    played = forth + forth[-2:0:-1]
-    durations = [PAUSE if i in (0, len(forth) - 1) else STEP for i in range(len(played))]
-    with replacing(path) as part:
-        played[0].save(
-            part, save_all=True, append_images=played[1:], duration=durations, loop=0, optimize=True
-        )
+    return palette
+
+
+def shows_as_well(path, played, frames):
+    """Whether the film at `path` shows the frames about as well as what would be `played`."""
+    try:
+        with Image.open(path) as film:
+            before = [frame.convert("RGB") for frame in ImageSequence.Iterator(film)]
+    except (OSError, ValueError, SyntaxError):  # not there, or damaged: Pillow raises all of these
+        return False
+    return [frame.size for frame in before] == [frame.size for frame in frames] and all(
+        difference(old, frame) <= difference(new, frame) + ALIKE
+        for old, new, frame in zip(before, played, frames, strict=True)
+    )
+
+
+def difference(a, b):
+    """The mean absolute difference of two Pillow images, of 255."""
+    a, b = (np.asarray(image.convert("RGB"), np.int16) for image in (a, b))
+    return abs(a - b).mean()
 
 
 def eased(count):
-    """`count` numbers from 0 to 1 that start and end slowly, as movements do: (count,).
-
-    Raises
-    ------
-    ValueError : if `count` is no integer of at least 2.
-    """
-    validation.integers(2, count=count)
+    """`count` numbers from 0 to 1 that start and end slowly, as movements do: (count,)."""
     return (1 - torch.cos(torch.linspace(0, math.pi, count))) / 2
 
 
-def _to_pillow(image):
+def to_pillow(image):
     pixels = (255 * image.detach().float().clamp(0, 1)).round().byte().permute(1, 2, 0).cpu()
     return Image.fromarray(pixels.squeeze(2).numpy()).convert("RGB")

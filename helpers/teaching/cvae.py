@@ -7,32 +7,41 @@ from torch.nn import functional as F
 
 from helpers.teaching.exercises import (
     Wrong,
+    as_tensor,
     choice,
     compare,
     draw,
+    entries,
     exercise,
+    kl_mistakes,
     number,
-    pair,
     returned,
+    several,
+    tell,
 )
+
+SYMPTOMS = {  # what one would see
+    "sample": 'With "sample" no gradient of recon reaches the encoder, from the first step on.',
+    "averaged": 'With "averaged" the KL is cheap, so the code says far more than it should.',
+    "collapsed": 'With "collapsed" the KL falls to 0, and yet a gradient reaches the encoder.',
+}
 
 
 @exercise
 def worth_of_a_label(answer):
     """The most nats that one of ten equally frequent labels can be worth."""
-    compare(
-        number(answer),
-        math.log(10),
-        {
-            "That is in bits: 1 bit is ln 2 nats.": math.log2(10),
-            "That is the logarithm to the base 10: nats are natural.": 1.0,
-            "Ten values are not ten nats: take a logarithm.": 10.0,
-            "That is the probability of a label: take minus its logarithm.": 0.1,
-            "Surprise is not negative: minus the logarithm of the probability.": -math.log(10),
-        },
-        "the number of nats",
-    )
-    return "ln 10 = 2.30 nats: little beside the loss, and yet it is all one needs to choose."
+    guess, right = number(answer), math.log(10)
+    mistakes = {
+        "That is in bits: 1 bit is ln 2 nats.": math.log2(10),
+        "That is the logarithm to the base 10: nats are natural.": 1.0,
+        "Ten values are not ten nats: take a logarithm.": 10.0,
+        "That is the probability of a label: take minus its logarithm.": 0.1,
+        "Surprise is not negative: minus the logarithm of the probability.": -right,
+    }
+    tell({words: abs(guess - wrong) < 0.05 * abs(wrong) for words, wrong in mistakes.items()})
+    if abs(guess - right) > 0.05:
+        raise Wrong(f"It is not {guess:.4g}. What is the probability of a label, and its surprise?")
+    return f"ln 10 = {right:.2f} nats: little beside the loss, and yet enough to choose the digit."
 
 
 @exercise
@@ -40,22 +49,15 @@ def with_label(answer):
     """z (B, D), labels (B,) -> (B, D + 10): z and then the label, one-hot."""
     z, labels = draw(4, 3), torch.tensor([2, 0, 7, 2])
     one_hot = F.one_hot(labels, 10).float()
-    compare(
-        returned(answer, z, labels),
-        torch.cat([z, one_hot], 1),
-        {
-            "The label is a name, not a size: 7 is not 7 times 1. Make it one-hot.": (
-                torch.cat([z, labels[:, None].float()], 1)
-            ),
-            "This batch has no 8 and no 9: tell one_hot that there are 10 classes.": (
-                torch.cat([z, F.one_hot(labels).float()], 1)
-            ),
-            "First z, then the label.": torch.cat([one_hot, z], 1),
-            "That is the label alone: put z before it.": one_hot,
-        },
-        "the decoder's input",
-    )
-    return "A linear layer on it is the same as adding a learned vector: `LabelBlock.label`."
+    compare(returned(answer, z, labels), torch.cat([z, one_hot], 1), {
+        "The label is a name, not a size: 7 is not 7 times 1. Make it one-hot.":
+            torch.cat([z, labels[:, None].float()], 1),
+        "This batch has no 8 and no 9: tell one_hot that there are 10 classes.":
+            torch.cat([z, F.one_hot(labels).float()], 1),
+        "First z, then the label.": torch.cat([one_hot, z], 1),
+        "That is the label alone: put z before it.": one_hot,
+    }, "the decoder's input")  # fmt: skip
+    return "The linear layer that reads it adds a learned vector for each label."
 
 
 @exercise
@@ -64,24 +66,21 @@ def reparameterised(answer):
     mu, logvar = (draw(5, 3).requires_grad_() for _ in range(2))
     eps = draw(5, 3)
     z = returned(answer, mu, logvar, eps)
+    again = returned(answer, mu, logvar, eps)
+    if not torch.equal(as_tensor(z, "the draw"), as_tensor(again, "the draw")):
+        raise Wrong("Take the noise that is given: yours throws dice of its own.")
     with torch.no_grad():
         right = mu + (0.5 * logvar).exp() * eps
-        compare(
-            z,
-            right,
-            {
-                "exp(logvar) is the variance: the noise is scaled by its root.": (
-                    mu + logvar.exp() * eps
-                ),
-                "logvar is a logarithm: take exp(logvar / 2).": mu + logvar * eps,
-                "You added sigma without the noise.": mu + (0.5 * logvar).exp(),
-                "exp(2 logvar) is the variance squared: halve it, do not double it.": (
-                    mu + (2 * logvar).exp() * eps
-                ),
-                "Scaled noise only: it has to be moved to mu.": right - mu,
-            },
-            "the draw",
-        )
+        compare(z, right, {
+            "exp(logvar) is the variance: the noise is scaled by its root.":
+                mu + logvar.exp() * eps,
+            "logvar is a logarithm: take exp(logvar / 2).": mu + logvar * eps,
+            "You added sigma without the noise.": mu + (0.5 * logvar).exp(),
+            "exp(2 logvar) is the variance squared: halve it, do not double it.":
+                mu + (2 * logvar).exp() * eps,
+            "Scaled noise only: it has to be moved to mu.": right - mu,
+            "The mean alone is no draw: add the noise, scaled.": mu,
+        }, "the draw")  # fmt: skip
     if not (isinstance(z, torch.Tensor) and z.requires_grad):
         raise Wrong("The values are right, but no gradient passes: no detach, no no_grad here.")
     for name, of in zip(("mu", "logvar"), torch.autograd.grad(z.sum(), (mu, logvar),
@@ -100,29 +99,39 @@ def kl_of_two_gaussians(answer):
         moved = (logvar_q.exp() + distance * (mu_q - mu_p) ** 2) / logvar_p.exp()
         return 0.5 * (moved - 1 + logvar_p - logvar_q)
 
-    given = mu_q, logvar_q, mu_p, logvar_p
-    right = each(*given).sum(1)
-    compare(
-        returned(answer, *given),
-        right,
-        {
-            "Your kl has shape (6, 3): sum over the latent dimensions.": each(*given),
-            "That is KL(p || q): the divergence is not symmetric.": (
-                each(mu_p, logvar_p, mu_q, logvar_q).sum(1)
-            ),
-            "The factor 1/2 is missing.": 2 * right,
-            "Where is the distance between the two means?": each(*given, distance=0.0).sum(1),
-            "That is the divergence from N(0, I): p has a mean and a variance of its own.": (
-                0.5 * (mu_q**2 + logvar_q.exp() - 1 - logvar_q).sum(1)
-            ),
-            "The distance of the means counts in units of p's variance: divide by it.": (
-                0.5 * ((logvar_q - logvar_p).exp() + (mu_q - mu_p) ** 2 - 1 + logvar_p - logvar_q)
-            ).sum(1),
-            "The two logarithms have changed places.": (each(*given) - logvar_p + logvar_q).sum(1),
-        },
-        "your kl",
-    )
+    given, gap = (mu_q, logvar_q, mu_p, logvar_p), mu_q - mu_p
+    kl = each(*given)
+    compare(returned(answer, *given), kl.sum(1), kl_mistakes(kl, "digit", "q") | {
+        "That is KL(p || q): the divergence is not symmetric.":
+            each(mu_p, logvar_p, mu_q, logvar_q).sum(1),
+        "Where is the distance between the two means?": each(*given, distance=0.0).sum(1),
+        "That is the divergence from N(0, I): p has a mean and a variance of its own.":
+            0.5 * (mu_q**2 + logvar_q.exp() - 1 - logvar_q).sum(1),
+        "The distance of the means counts in units of p's variance: divide by it.":
+            0.5 * ((logvar_q - logvar_p).exp() + gap**2 - 1 + logvar_p - logvar_q).sum(1),
+        "Square the distance of the means.":
+            (kl + 0.5 * (gap.abs() - gap**2) / logvar_p.exp()).sum(1),
+        "That is sigma where sigma^2 is wanted: exp(logvar) is sigma^2 already.":
+            (each(mu_q, logvar_q / 2, mu_p, logvar_p / 2) + (logvar_p - logvar_q) / 4).sum(1),
+        "The two logarithms have changed places.": (kl - logvar_p + logvar_q).sum(1),
+    }, "your kl")  # fmt: skip
     return "With mu_p = 0 and logvar_p = 0 it is the formula of autoencoders_fc.ipynb."
+
+
+@exercise
+def find_the_bug(answer, runs):
+    """The bug of each run, as a dict from its letter, and the runs that `broken_runs` made."""
+    letters = [letter for letter, run in runs.items() if run.bug]
+    words = entries(answer, *letters)
+    for letter, word in zip(letters, words, strict=True):
+        run = runs[letter]
+        guess = choice(word, *SYMPTOMS)
+        if guess != run.bug:
+            measured = f"recon {run.recon[-1]:.0f} nats, KL {run.kl[-1]:.2g} nats"
+            raise Wrong(
+                f"{letter} is another: {measured}, gradient {run.gradient:.2g}. {SYMPTOMS[guess]}"
+            )
+    return "No error, a falling loss, and three broken models: look at both terms, always."
 
 
 @exercise
@@ -131,23 +140,20 @@ def tighter(answer):
     log_weight = 3 * draw(50, 4) - torch.tensor([90.0, 200.0, 800.0, 85.0])
     right = log_weight.logsumexp(0) - math.log(50)
     naive = log_weight.exp().mean(0).log()
-    compare(
-        returned(answer, log_weight),
-        right,
-        {
-            "That is the mean of the logarithms, the ELBO: the mean goes inside the log.": (
-                log_weight.mean(0)
-            ),
-            "Divide the sum by K: subtract its logarithm.": log_weight.logsumexp(0),
-            "exp(-800) is 0 for a computer, and log(0) is -inf: use torch.logsumexp.": naive,
-            "The sign is wrong: this is the bound on +log p.": -right,
-            "That is the best draw alone: average the weights.": log_weight.amax(0),
-            "Average over the draws (dim 0), not over the digits.": (
-                log_weight.logsumexp(1) - math.log(4)
-            ),
-        },
-        "the bound",
-    )
+    compare(returned(answer, log_weight), right, {
+        "That is the mean of the logarithms, the ELBO: the mean goes inside the log.":
+            log_weight.mean(0),
+        "Divide the sum by K: subtract its logarithm.": log_weight.logsumexp(0),
+        "Divide by K *inside* the logarithm: outside, subtract log K.":
+            log_weight.logsumexp(0) / 50,
+        "The sum over the K draws is divided by K once: subtract log K, not K.":
+            log_weight.logsumexp(0) - 50,
+        "exp(-800) is 0 for a computer, and log(0) is -inf: use torch.logsumexp.": naive,
+        "The sign is wrong: this is the bound on +log p.": -right,
+        "That is the best draw alone: average the weights.": log_weight.amax(0),
+        "Average over the draws (dim 0), not over the digits.":
+            log_weight.logsumexp(1) - math.log(4),
+    }, "the bound")  # fmt: skip
     return "With K = 1 it is the ELBO, and it grows with K."
 
 
@@ -166,42 +172,25 @@ def uncoupled(answer):
     a, b = x[:, :3], x[:, 3:]
     t, s = net(a)
     y = torch.cat([a, b * s.exp() + t], 1)
-    undone, log_det = pair(returned(answer, y, 3, net), "x and the log-determinant")
+    undone, log_det = several(returned(answer, y, 3, net), 2, "x and the log-determinant")
     moved = y[:, 3:]
     wrong_t, wrong_s = net(moved)
-    compare(
-        undone,
-        x,
-        {
-            "That is the forward direction once more: undo it.": (
-                torch.cat([a, moved * s.exp() + t], 1)
-            ),
-            "Undo in reverse order: first subtract the shift, then divide.": (
-                torch.cat([a, moved * (-s).exp() - t], 1)
-            ),
-            "s is the logarithm of the scale: divide by exp(s).": (
-                torch.cat([a, (moved - t) / s], 1)
-            ),
-            "Ask net about the half that passed unchanged, which is the first.": (
-                torch.cat([a, (moved - wrong_t) * (-wrong_s).exp()], 1)
-            ),
-            "The halves have changed places: first the one that passed.": (torch.cat([b, a], 1)),
-            "net returns the shift first, then the log-scale.": (
-                torch.cat([a, (moved - s) * (-t).exp()], 1)
-            ),
-        },
-        "x",
-    )
-    compare(
-        log_det,
-        -s.sum(1),
-        {
-            "Undoing shrinks what the layer stretched: the log-determinant is -sum s.": s.sum(1),
-            "One log-determinant a row: sum over the numbers.": -s,
-            "That is the determinant: its logarithm is asked for.": (-s.sum(1)).exp(),
-        },
-        "the log-determinant",
-    )
+    compare(undone, x, {
+        "That is the forward direction once more: undo it.": torch.cat([a, moved * s.exp() + t], 1),
+        "Undo in reverse order: first subtract the shift, then divide.":
+            torch.cat([a, moved * (-s).exp() - t], 1),
+        "s is the logarithm of the scale: divide by exp(s).": torch.cat([a, (moved - t) / s], 1),
+        "Ask net about the half that passed unchanged, which is the first.":
+            torch.cat([a, (moved - wrong_t) * (-wrong_s).exp()], 1),
+        "The halves have changed places: first the one that passed.": torch.cat([b, a], 1),
+        "net returns the shift first, then the log-scale.":
+            torch.cat([a, (moved - s) * (-t).exp()], 1),
+    }, "x")  # fmt: skip
+    compare(log_det, -s.sum(1), {
+        "Undoing shrinks what the layer stretched: the log-determinant is -sum s.": s.sum(1),
+        "One log-determinant a row: sum over the numbers.": -s,
+        "That is the determinant: its logarithm is asked for.": (-s.sum(1)).exp(),
+    }, "the log-determinant")  # fmt: skip
     return "However wild net is, undoing costs one subtraction and one division."
 
 
@@ -213,38 +202,14 @@ def in_the_same_hand(answer, model, x, label):
         image = returned(answer, model, x, label, wanted)
         own, other = torch.tensor([label]), torch.tensor([wanted])
         style = model.encode(x, own).mean
-        compare(
-            image,
-            model.decode(style, other),
-            {
-                "That is the digit itself: decode with the wanted label.": model.decode(style, own),
-                "Encode with the digit's *own* label: else the code must explain the label too.": (
-                    model.decode(model.encode(x, other).mean, other)
-                ),
-                "The labels have changed places.": model.decode(model.encode(x, other).mean, own),
-                "That is the input: encode it and decode the code.": x,
-                "That is the code: decode it.": style,
-                "That is nobody's hand: the code is thrown away.": model.decode(
-                    torch.zeros_like(style), other
-                ),
-            },
-            "the digit",
-        )
+        compare(image, model.decode(style, other), {
+            "That is the digit itself: decode with the wanted label.": model.decode(style, own),
+            "Encode with the digit's *own* label: else the code must explain the label too.":
+                model.decode(model.encode(x, other).mean, other),
+            "The labels have changed places.": model.decode(model.encode(x, other).mean, own),
+            "That is the input: encode it and decode the code.": x,
+            "That is the code: decode it.": style,
+            "That is nobody's hand: the code is thrown away.":
+                model.decode(torch.zeros_like(style), other),
+        }, "the digit")  # fmt: skip
     return "One code, ten digits: the label chooses."
-
-
-@exercise
-def colder(answer, at_full, at_cold):
-    """A guess of ("up" or "down") for legibility and for the Frechet distance, and what was found.
-
-    `at_full` and `at_cold` are (share read as asked, Frechet distance) at temperature 1 and 0.6.
-    """
-    guesses = pair(answer, "a word for legibility and one for the distance")
-    for guess, name, full, cold in zip(
-        guesses, ("share of samples read as asked", "Fréchet distance"), at_full, at_cold,
-        strict=True,
-    ):  # fmt: skip
-        found = "up" if cold > full else "down"
-        if choice(guess, "up", "down") != found:
-            raise Wrong(f"The {name} goes {found}, from {full:.3g} to {cold:.3g}: why?")
-    return "Cold samples keep to the middle: what they gain in legibility they lose in variety."

@@ -21,15 +21,9 @@ class NotFilledIn(Exception):
 def exercise(check):
     """Turn a function into the check of an exercise, which prints a verdict and returns nothing.
 
-    Parameters
-    ----------
-    check : callable (answer, ...) that raises `Wrong`, or returns a remark on the right answer.
-        An answer that is `...` does not reach it.
-
-    Returns
-    -------
-    callable with the same arguments, and the same answer gets the same verdict every time. Draws
-        within it leave the notebook's random numbers as they were.
+    `check(answer, ...)` raises `Wrong`, or returns a remark on the right answer; an answer that is
+    `...` does not reach it. The same answer gets the same verdict every time, and draws within it
+    leave the notebook's random numbers as they were.
     """
 
     @functools.wraps(check)
@@ -67,24 +61,43 @@ def returned(function, *inputs):
         raise Wrong(f"Your function raises {reason}.") from None
     if result is None:
         raise Wrong("Your function returns None: is the return missing?")
-    tensors = [(a, b) for a, b in zip(inputs, copies, strict=True) if isinstance(a, torch.Tensor)]
-    if not all(torch.equal(a, b) for a, b in tensors):
+    kinds = (torch.Tensor, np.ndarray)
+    arrays = [(a, b) for a, b in zip(inputs, copies, strict=True) if isinstance(a, kinds)]
+    if not all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in arrays):
         raise Wrong("Your function changes its argument in place: work on a new tensor instead.")
     return _filled_in(result)
 
 
-def pair(value, what):
-    """The two things of a pair, called `what` in the message."""
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise Wrong(f"Return two things, {what}; you return {describe(value)}.")
+def tell(mistakes):
+    """Say the first of the sentences, a dict of sentence -> whether it is true, that is true."""
+    for sentence, made in mistakes.items():
+        if made:
+            raise Wrong(sentence)
+
+
+def several(value, count, what):
+    """The things that a function was to return as a tuple, called `what` in the message."""
+    if not isinstance(value, (tuple, list)) or len(value) != count:
+        raise Wrong(f"Return {count} things, {what}; you return {describe(value)}.")
     return value
+
+
+def entries(value, *names):
+    """The entries of a dict that must be there, in the order of the names."""
+    listed = ", ".join(f'"{name}"' for name in names)
+    if not isinstance(value, dict):
+        raise Wrong(f"A dict of {listed} is wanted, not {describe(value)}.")
+    missing = [name for name in names if name not in value]
+    if missing:
+        raise Wrong(f'Your dict lacks "{missing[0]}": {listed} are wanted.')
+    return [value[name] for name in names]
 
 
 def number(value):
     """A finite number as a float; tensors and arrays of one value count."""
     if isinstance(value, (torch.Tensor, np.ndarray)):
-        value = _tensor(value, "Your answer")
-        value = value.item() if value.numel() == 1 else value
+        tensor = as_tensor(value, "your answer")
+        value = tensor.item() if tensor.numel() == 1 else value
     if not isinstance(value, Real) or isinstance(value, bool):
         raise Wrong(f"Your answer must be a number, it is {describe(value)}.")
     if not math.isfinite(value):
@@ -100,25 +113,16 @@ def choice(value, *words):
     return value.strip().lower()
 
 
-def compare(value, right, mistakes=None, what="the result"):
-    """Compare what a student computed with what is right.
+def compare(value, right, mistakes, what):
+    """Compare what a student computed, called `what`, with what is `right`, a tensor or a number.
 
-    Parameters
-    ----------
-    value : what is to be a tensor like `right`
-    right : tensor or number
-    mistakes : dict of sentence -> what that mistake would have computed
-    what : str, what `value` is called in messages
-
-    Raises
-    ------
-    Wrong : with the sentence of the mistake that was made, or with what differs.
+    `mistakes` is a dict of sentence -> what that mistake would have computed.
     """
-    value = _tensor(value, what)
-    for sentence, wrong in (mistakes or {}).items():
+    value = as_tensor(value, what).double()
+    for sentence, wrong in mistakes.items():
         if _alike(value, wrong):
             raise Wrong(sentence)
-    right = torch.as_tensor(right).double()
+    right = as_tensor(right, what).double()
     if value.shape != right.shape:
         got, wanted = tuple(value.shape), tuple(right.shape)
         raise Wrong(f"The shape of {what} must be {wanted}, it is {got}.")
@@ -134,28 +138,52 @@ def compare(value, right, mistakes=None, what="the result"):
         )
 
 
+def kl_mistakes(each, row, q):
+    """What may go wrong with a KL that is `each` (B, latent_dim) summed, for each `row` of B."""
+    right = each.sum(1)
+    return {
+        f"Your kl has shape {tuple(each.shape)}: sum over the latent dimensions.": each,
+        f"Your kl is one number: keep one for each {row} of the batch.": right.mean(),
+        "That is a sum over the batch: sum over the latent dimensions, dim 1.": each.sum(0),
+        "Independent numbers *add* their divergences: a sum, not a mean.": each.mean(1),
+        "The factor 1/2 is missing.": 2 * right,
+        "A divergence is never negative: the signs are the other way round.": -right,
+        f"Where is the -1? Without it the divergence of {q} from itself is not 0.":
+            (each + 0.5).sum(1),
+    }  # fmt: skip
+
+
+def as_tensor(value, what):
+    """A tensor on the CPU of what a student may hand in: arrays, lists, lists of tensors."""
+    try:
+        if isinstance(value, (tuple, list)) and any(isinstance(v, torch.Tensor) for v in value):
+            tensor = torch.stack([torch.as_tensor(v).detach().cpu() for v in value])
+        elif isinstance(value, torch.Tensor):
+            tensor = value.detach().cpu()
+        else:
+            tensor = torch.as_tensor(np.array(value))  # a copy: its strides are positive
+        if tensor.is_complex():
+            raise TypeError
+        return tensor
+    except Exception:
+        raise Wrong(f"A tensor is wanted for {what}, not {describe(value)}.") from None
+
+
 def _filled_in(answer):
-    parts = answer if isinstance(answer, (tuple, list)) else [answer]
+    parts = list(answer.values()) if isinstance(answer, dict) else answer
+    parts = parts if isinstance(parts, (tuple, list)) else [parts]
     if any(part is ... for part in parts):
         raise NotFilledIn
     return answer
 
 
 def _copy(value):
-    return value.clone() if isinstance(value, torch.Tensor) else value
-
-
-def _tensor(value, what):
-    try:
-        tensor = torch.as_tensor(value).detach().cpu()
-        if tensor.is_complex():
-            raise TypeError
-        return tensor.double()
-    except Exception:
-        raise Wrong(f"A tensor is wanted for {what}, not {describe(value)}.") from None
+    if isinstance(value, torch.Tensor):
+        return value.clone()
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _alike(value, other):
-    other = torch.as_tensor(other).double()
+    other = as_tensor(other, "the result").double()
     close = {"rtol": 1e-3, "atol": 1e-4, "equal_nan": True}
     return value.shape == other.shape and torch.allclose(value, other, **close)

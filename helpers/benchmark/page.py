@@ -1,0 +1,88 @@
+"""The benchmark's figure, and its page."""
+
+from statistics import median
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from helpers.figures.plots import STYLE
+
+TITLES = {
+    "fc_vanilla": "fully-connected autoencoder",
+    "conv_vanilla": "convolutional autoencoder",
+    "cvae": "conditional VAE",
+}
+
+
+def ratios(slow, fast):
+    """How many times as fast, in each round: float array."""
+    return np.divide(slow["rounds_s"], fast["rounds_s"])
+
+
+def in_words(found):
+    return f"{np.median(found):.2f} ({found.min():.2f} to {found.max():.2f})"
+
+
+def page(results, figure):
+    """The results as a page in Markdown, which shows the file `figure`."""
+    machine, loads, beaten = (results[name] for name in ("machine", "loading", "beat_pca"))
+    minutes = beaten["minutes"]
+    lines = [
+        "# How fast it is",
+        "",
+        f"`make bench` wrote this page on {machine['device']} with {machine['threads']} threads "
+        f"(PyTorch {machine['torch']}), in {results['minutes_of_benchmark']:.0f} minutes. "
+        "All ways to train take turns in one run: ratios are medians over the rounds, with the "
+        "lowest and the highest round in brackets.",
+        "",
+        "| loading the faces | seconds | peak memory, MB |",
+        "| --- | ---: | ---: |",
+        *(f"| {name} | {load['seconds']:.2f} | {load['peak_mb']:.0f} |"
+          for name, load in loads.items()),
+        "",
+        "| model | plain loop, ms a step | `fit`, ms a step | times as fast | `fit` over the "
+        "fastest hand-written loop |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]  # fmt: skip
+    for name, rungs in results["ladder"].items():
+        plain, fit = rungs["plain loop"], rungs["fit"]
+        others = [rung for name, rung in rungs.items() if name != "fit"]
+        fastest = min(others, key=lambda rung: median(rung["rounds_s"]))
+        lines.append(
+            f"| {TITLES[name]} | {1e3 * median(plain['rounds_s']):.1f} "
+            f"| {1e3 * median(fit['rounds_s']):.1f} | {in_words(ratios(plain, fit))} "
+            f"| {in_words(ratios(fastest, fit))} |"
+        )
+    public, fit = results["public"]["public loop"], results["public"]["fit"]
+    lines += [
+        f"| a public CVAE, in the loop of many pages | {1e3 * median(public['rounds_s']):.1f} "
+        f"| {1e3 * median(fit['rounds_s']):.1f} | {in_words(ratios(public, fit))} | |",
+        "",
+        f"![Training speed with each step added in turn]({figure})",
+        "",
+        "From nothing, PCA included, the convolutional autoencoder draws the people of the "
+        f"validation set better than PCA with 128 components after {minutes:.1f} minutes "
+        f"(MSE {beaten['mse']:.5f} against {beaten['mse_of_pca']:.5f})."
+        if minutes is not None
+        else f"After one epoch the convolutional autoencoder (MSE {beaten['mse']:.5f}) is not yet "
+        f"better than PCA with 128 components ({beaten['mse_of_pca']:.5f}) on the validation set.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def draw_ladder(ladder):
+    """Each rung's speed: the median of the rounds as bars, single rounds as dots; a Figure."""
+    with plt.rc_context(STYLE):
+        fig, axes = plt.subplots(1, 3, figsize=(9.5, 3), layout="constrained", sharey=True)
+        for ax, (name, rungs) in zip(axes, ladder.items(), strict=True):
+            for label, rung in rungs.items():
+                found = ratios(rungs["plain loop"], rung)
+                bar = ax.barh(label, np.median(found), color="#56b4e9")
+                ax.bar_label(bar, [f"{np.median(found):.2f}"], label_type="center")
+                ax.plot(found, len(found) * [label], "o", color="black", alpha=0.5, markersize=3)
+            ax.axvline(1, color="gray", linewidth=0.8, zorder=0)
+            ax.set(title=TITLES[name], xlabel="speed, plain loop = 1", xlim=(0, None))
+        axes[0].invert_yaxis()
+        fig.suptitle("Training speed with each step added in turn (bars: medians, dots: rounds)")
+    return fig

@@ -1,0 +1,61 @@
+"""Maps of a latent space of two numbers: what is drawn at each place, and where data lie."""
+
+import matplotlib.pyplot as plt
+import torch
+from torch.distributions import Normal
+
+from helpers.figures.plots import STYLE, show_image
+
+# Tol's muted colours, told apart by the colour-blind too
+DIGIT_COLOURS = ("#332288", "#88ccee", "#44aa99", "#117733", "#999933",
+                 "#ddaa33", "#cc6677", "#882255", "#aa4499", "#000000")  # fmt: skip
+EDGE = 0.02  # of the prior lies beyond a map's edge, on each side
+TICKS = (-2, -1, 0, 1, 2)
+
+
+def quantile_grid(side):
+    """Codes (side * side, 2) at evenly spaced quantiles of N(0, I), row by row from the top."""
+    points = Normal(0.0, 1.0).icdf(torch.linspace(EDGE, 1 - EDGE, side))
+    return torch.cartesian_prod(points.flip(0), points).flip(1)
+
+
+def tiled(images, side):
+    """Images (side * side, C, H, W), row by row, as one image (C, side * H, side * W)."""
+    rows = images.unflatten(0, (side, side))
+    return rows.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
+
+
+def digit_scatter(ax, points, labels):
+    """Draw points (N, 2) as the digits that they belong to, `labels` int (N,), in their colours."""
+    for digit, colour in enumerate(DIGIT_COLOURS):
+        ax.scatter(*points[labels == digit].T, s=20, marker=f"${digit}$", color=colour,
+                   linewidths=0.2)  # fmt: skip
+
+
+def digits_map(drawn, codes, labels, title):
+    """What a decoder draws at each place of its prior, beside where digits are encoded.
+
+    Both panels have the prior's quantiles as their axes, so that a place is the same place in both,
+    and the prior fills each evenly. `drawn`, (side * side, 1, H, W) in [0, 1], is decoded from
+    `quantile_grid(side)`; `codes` are (N, 2), their digits `labels` int (N,). Returns the Figure.
+    """
+    normal = Normal(0.0, 1.0)
+    side = round(len(drawn) ** 0.5)
+    half = (1 - 2 * EDGE) / (side - 1) / 2  # of a drawn digit's width
+    low, high = EDGE - half, 1 - EDGE + half
+    ticks = normal.cdf(torch.tensor(TICKS).float()).tolist()
+    with plt.rc_context(STYLE):
+        fig, (left, right) = plt.subplots(1, 2, figsize=(10, 5.4), layout="compressed",
+                                          sharex=True, sharey=True)  # fmt: skip
+        show_image(left, 1 - tiled(drawn, side), extent=(low, high, low, high))
+        digit_scatter(right, normal.cdf(codes), labels)
+        left.set(title="every place of the prior, decoded")
+        right.set(title="where digits are encoded", xlim=(low, high), ylim=(low, high))
+        for ax in (left, right):
+            ax.set_axis_on()
+            ax.grid(False)
+            ax.set(aspect="equal", xlabel="first number", xticks=ticks, yticks=ticks,
+                   xticklabels=TICKS, yticklabels=TICKS)  # fmt: skip
+        left.set_ylabel("second number")
+        fig.suptitle(title)
+    return fig

@@ -1,0 +1,107 @@
+"""Three broken trainings of a conditional VAE and a healthy one, for the exercise "find the bug".
+
+The bugs are here and not in the notebook, where they would give the answer away.
+"""
+
+from dataclasses import dataclass, field
+
+import matplotlib.pyplot as plt
+import torch
+from torch.distributions import Normal, kl_divergence
+from torch.nn import functional as F
+
+from helpers.data.tensors import to_unit
+from helpers.figures.plots import STYLE, show_image
+
+BUGS = {"healthy": None, "A": "averaged", "B": "sample", "C": "collapsed"}
+SHOWN = 8  # digits in a row of the figure
+
+
+@dataclass
+class Run:
+    """One training: its bug or None, and what can be seen of it.
+
+    `recon` and `kl` are lists of nats a digit by step, as they should be computed; `gradient` is
+    the norm of recon's gradient at the encoder in the first step; `images` (3, SHOWN, 1, 28, 28)
+    are digits, their reconstructions, and samples with the same labels, in [0, 1].
+    """
+
+    bug: str | None
+    recon: list = field(default_factory=list)
+    kl: list = field(default_factory=list)
+    gradient: float = 0.0
+    images: torch.Tensor | None = None
+
+
+def broken_runs(build, images, labels, steps, seed):
+    """Train a conditional VAE four times from the same weights and on the same batches.
+
+    `build()` makes the model: encode(x, labels) gives a Normal over (B, latent_dim), decode(z,
+    labels) the probabilities of ink (B, 1, 28, 28). `images` are uint8 (N, 1, 28, 28), `labels` int
+    (N,); a step takes 100 of them. Returns a dict of `Run`: "healthy", and "A", "B" and "C" with a
+    bug each.
+    """
+    return {name: train(build, images, labels, bug, steps, seed) for name, bug in BUGS.items()}
+
+
+def train(build, images, labels, bug, steps, seed):
+    """One `Run`, with the bug of that name; the random numbers outside stay as they were."""
+    run = Run(bug)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build()
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        for step in range(steps):
+            rows = torch.randint(0, len(images), (100,))
+            x, y = to_unit(images[rows]), labels[rows]
+            q = model.encode(x, y)
+            z = q.sample() if bug == "sample" else q.rsample()
+            recon = F.binary_cross_entropy(model.decode(z, y), x, reduction="none")
+            recon = recon.flatten(1).sum(1).mean()
+            kl = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
+            if step == 0:
+                run.gradient = gradient_at_encoder(recon, q, model)
+            run.recon.append(recon.item())
+            run.kl.append(kl.item())
+            loss = {
+                "averaged": recon + kl / z.shape[1],  # the mean over the latent dimensions
+                "collapsed": recon / x[0].numel() + kl,  # the mean over the pixels
+            }.get(bug, recon + kl)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            x, y = to_unit(images[:SHOWN]), labels[:SHOWN]
+            code = model.encode(x, y).mean
+            drawn = (model.decode(z, y) for z in (code, torch.randn_like(code)))
+            run.images = torch.stack([x, *drawn])
+    return run
+
+
+def gradient_at_encoder(recon, q, model):
+    """The norm of recon's gradient with respect to the weights that make q."""
+    weights = list(model.parameters())
+    of_code = torch.autograd.grad(
+        (q.mean + q.stddev).sum(), weights, retain_graph=True, allow_unused=True
+    )
+    of_recon = torch.autograd.grad(recon, weights, retain_graph=True, allow_unused=True)
+    pairs = zip(of_code, of_recon, strict=True)
+    at_encoder = [b for a, b in pairs if a is not None and b is not None]
+    return float(sum(g.square().sum() for g in at_encoder)) ** 0.5
+
+
+def show_runs(runs):
+    """A Figure with a row for each run: both terms by step, digits, reconstructions, samples."""
+    with plt.rc_context(STYLE):
+        fig, axes = plt.subplots(len(runs), 3, figsize=(9, 1.9 * len(runs)), layout="constrained",
+                                 width_ratios=(1, 1, 2))  # fmt: skip
+        for (name, run), (left, middle, right) in zip(runs.items(), axes, strict=True):
+            for ax, term, values in ((left, "recon", run.recon), (middle, "KL", run.kl)):
+                ax.plot(values)
+                ax.set(title=f"{name}: {term} {values[-1]:.3g} nats", xlabel="step")
+                ax.sharey(axes[0][0 if ax is left else 1])
+            rows = [torch.cat(list(row), dim=2) for row in run.images]  # (1, 28, SHOWN * 28) each
+            show_image(right, torch.cat(rows, dim=1))
+            right.set_title(f"gradient of recon at the encoder, first step: {run.gradient:.3g}")
+        fig.suptitle("The same model trained four times (digits, reconstructions, samples)")
+    return fig
