@@ -1,19 +1,21 @@
-"""What tests share: faces, an environment, and the count of the faults that were injected."""
+"""What tests share: faces, and an environment without the user's settings."""
 
 import threading
-from collections import Counter
 
 import pytest
 from tqdm import tqdm
 
+from helpers.data.tensors import to_tensor
 from helpers.synthetic.faces import render_faces, sample_faces
-from helpers.training.loop import to_tensor
 
-pytest.register_assert_rewrite("face_models", "notebook_runs")
+pytest.register_assert_rewrite("notebooks.runs")
 # tqdm's own lock is shared with forks: one that is killed while it holds it would stop us all
 tqdm.set_lock(threading.RLock())
-OUTCOMES = ("survived", "refused")
-KINDS = (*OUTCOMES, "counted")
+
+
+def pytest_collection_modifyitems(items):
+    """The notebooks' runs first: they take longest, and the other workers do the rest."""
+    items.sort(key=lambda item: item.path.name != "test_runs.py")
 
 
 @pytest.fixture(scope="session")
@@ -35,32 +37,3 @@ def environment(tmp_path_factory):
             (folder / name).mkdir()
             patch.setenv(name, str(folder / name))
         yield folder
-
-
-def pytest_collection_modifyitems(items):
-    """A test marked `fault` counts as one, or counts its faults itself, by `record_property`.
-
-    The longest come first, so that no process is left with one of them at the end.
-    """
-    items.sort(key=lambda item: not item.get_closest_marker("slow"))
-    for item in items:
-        for mark in item.iter_markers("fault"):
-            (outcome,) = mark.args
-            assert outcome in KINDS, f"{item.nodeid} is marked {outcome!r}"
-            item.user_properties.append((outcome, 1))
-
-
-def pytest_terminal_summary(terminalreporter):
-    faults = Counter()
-    for report in terminalreporter.getreports("passed"):
-        for name, number in report.user_properties:
-            faults[name] += number
-    for result in ("failed", "error"):
-        for report in terminalreporter.getreports(result):
-            faults["wrong"] += any(name in KINDS for name, _ in report.user_properties)
-    survived, refused, wrong = (faults[name] for name in (*OUTCOMES, "wrong"))
-    if total := survived + refused + wrong:
-        terminalreporter.write_line(
-            f"faults injected: {total:,}, survived: {survived:,}, "
-            f"refused with a clear message: {refused:,}, wrong: {wrong:,}"
-        )

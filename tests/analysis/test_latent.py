@@ -1,0 +1,102 @@
+"""Working with codes, on codes whose answers are known."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Normal
+
+from helpers.analysis.latent import (
+    attribute_vector,
+    attribute_vector_within,
+    in_batches,
+    interpolate,
+    nearest,
+)
+from helpers.data.tensors import to_unit
+
+
+class Pixels(nn.Module):
+    """Its code is the image."""
+
+    def __init__(self):
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(2.0))
+
+    def encode(self, x):
+        return x.flatten(1) * self.factor
+
+    def forward(self, x):
+        return Normal(self.encode(x), 1.0)
+
+
+@pytest.fixture
+def codes():
+    return torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
+
+
+def test_batches_give_what_the_whole_gives():
+    images = torch.randint(0, 256, (23, 3, 4, 4), dtype=torch.uint8)
+    model = Pixels()
+    whole = model.encode(to_unit(images)).detach()
+    assert torch.equal(in_batches(model.encode, images, batch_size=5), whole)
+    assert torch.equal(in_batches(model.encode, to_unit(images), batch_size=23), whole)
+    means = in_batches(model, images)  # of the distribution that forward returns
+    assert torch.equal(means, whole) and not means.requires_grad
+
+
+def test_batches_may_be_of_several_tensors_and_give_several():
+    images = torch.randint(0, 256, (23, 1, 4, 4), dtype=torch.uint8)
+    labels = torch.arange(23)
+    doubled, q = in_batches(lambda x, y: (2 * y, Normal(x, 1.0)), images, labels, batch_size=7)
+    assert torch.equal(doubled, 2 * labels) and torch.equal(q, to_unit(images))
+
+
+@pytest.mark.parametrize(
+    ("function", "data", "message"),
+    [
+        (nn.Identity(), (), "one length above 0"),
+        (max, (torch.ones(2, 3), torch.ones(3)), "one length above 0, got lengths .2, 3."),
+        (nn.Identity(), (torch.tensor([1.0, torch.nan]),), "without NaN"),
+        (nn.Identity(), (np.ones((2, 3)),), "data must be a tensor, got a NumPy array"),
+        ("encode", (torch.ones(2),), "function must be a model or a function, got 'encode'"),
+    ],
+)
+def test_what_cannot_be_batched_is_refused(function, data, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        in_batches(function, *data)
+
+
+def test_an_attribute_vector_is_the_difference_of_two_means(codes):
+    present = np.arange(50) < 20
+    absent = np.arange(50) >= 35  # the others are left out
+    step = torch.arange(8.0)
+    codes[:20] = codes[35:].mean(0) + step
+    assert torch.allclose(attribute_vector(codes, present, absent), step, atol=1e-5)
+    assert torch.allclose(attribute_vector(codes, absent, present), -step, atol=1e-5)
+
+
+def test_attribute_vector_within_people_is_blind_to_who_they_are():
+    people = np.repeat(["a", "b", "c"], [4, 2, 3])
+    present = np.array([True, False, False, True, True, False, True, True, True])
+    who = {"a": 10.0, "b": -3.0, "c": 99.0}  # c always has it, and must not matter
+    step = torch.tensor([1.0, 2.0])
+    codes = (
+        torch.tensor([[who[p], 0.0] for p in people]) + torch.from_numpy(present)[:, None] * step
+    )
+    torch.testing.assert_close(attribute_vector_within(codes, present, people), step)
+
+
+def test_interpolation_is_a_straight_line_with_its_ends(codes):
+    line = interpolate(codes[0], codes[1], 5)
+    assert torch.equal(line[0], codes[0]) and torch.allclose(line[-1], codes[1])
+    assert torch.allclose(line[2], (codes[0] + codes[1]) / 2)
+    assert torch.allclose(line.diff(dim=0), ((codes[1] - codes[0]) / 4).expand(4, 8), atol=1e-6)
+
+
+def test_the_nearest_are_sorted_by_distance(codes):
+    queries = codes[[7, 3]] + 1e-4
+    found = nearest(codes, queries, 10)
+    distances = torch.cdist(queries, codes)
+    assert found.shape == (2, 10) and list(found[:, 0]) == [7, 3]
+    assert np.array_equal(found, distances.argsort(1)[:, :10].numpy())

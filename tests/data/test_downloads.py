@@ -1,0 +1,253 @@
+"""Downloads, from a server that behaves like both hosts, and from servers that do not behave."""
+
+import contextlib
+import gzip
+import hashlib
+import os
+import socket
+import struct
+import threading
+import time
+
+import numpy as np
+import pytest
+from killing import kill_everywhere
+from lfw_on_disk import JPEGS, PHOTOS, assert_all_there, lay_out, pack, table_text
+
+import get_dataset
+from get_dataset import fetch_dataset
+from helpers.data import digits, downloads, lfw
+
+TABLE = table_text().encode()
+WAITS = downloads.WAITS  # before a test shortens them
+BUSY, GOOD = (503, b"busy", {}), (200, TABLE, {})
+CUT = (200, TABLE[:3000], {"Content-Length": str(len(TABLE))})
+
+
+@pytest.fixture
+def hosts(tmp_path, server, sources, monkeypatch):
+    """GitHub's release and Kaggle, which redirect to signed addresses; figshare; Columbia."""
+    (tmp_path / "hosts").mkdir()
+    content = {}
+    for name, top in (("lfw-deepfunneled.tgz", "lfw-deepfunneled/"), ("lfw-funneled.tgz", "f/"),
+                      ("lfw-deepfunneled.zip", "lfw-deepfunneled/lfw-deepfunneled/")):  # fmt: skip
+        pack(tmp_path / "hosts" / name, JPEGS, top)
+        content[name] = (tmp_path / "hosts" / name).read_bytes()
+
+    def redirect(place):
+        return [(302, b"", {"Location": f"{server.url}{place}?signature=abc"})]
+
+    server.answers = {
+        "/release/lfw-deepfunneled.tgz": redirect("/objects/1"),
+        "/objects/1": [(200, content["lfw-deepfunneled.tgz"], {})],
+        "/kaggle": redirect("/storage/archive.zip"),
+        "/storage/archive.zip": [(200, content["lfw-deepfunneled.zip"], {"only": "GET"})],
+        "/files/1": [(200, content["lfw-funneled.tgz"], {})],
+        "/columbia": [GOOD],
+    }
+    monkeypatch.setattr(lfw, "PHOTOS", len(PHOTOS))
+    monkeypatch.setattr(lfw, "PEOPLE", len({person for person, _ in PHOTOS}))
+    urls = {"lfw-deepfunneled.tgz": "/release/lfw-deepfunneled.tgz", lfw.TABLE: "/columbia",
+            "lfw-deepfunneled.zip": "/kaggle", "lfw-funneled.tgz": "/files/1"}  # fmt: skip
+    md5 = hashlib.md5(content["lfw-deepfunneled.tgz"]).hexdigest()
+    sha256 = hashlib.sha256(content["lfw-funneled.tgz"]).hexdigest()
+    sources(
+        {name: server.url + path for name, path in urls.items()},
+        {"lfw-deepfunneled.tgz": f"md5:{md5}", "lfw-funneled.tgz": f"sha256:{sha256}"},
+    )
+    return server
+
+
+def test_the_release_then_kaggle_then_the_mirror(tmp_path, hosts, capsys):
+    taken = []
+    for gone in (None, "/objects/1", "/storage/archive.zip"):
+        if gone:
+            hosts.answers[gone] = [(404, b"gone", {})]
+        data = tmp_path / f"without {len(taken)}"
+        photos, attrs = fetch_dataset(data_dir=data, source="lfw")
+        assert_all_there(photos, attrs)
+        (path,) = (path.name for path in data.glob("lfw-*"))
+        taken.append((path, attrs.attrs["source"], "older method" in capsys.readouterr().out))
+    assert taken == [
+        ("lfw-deepfunneled.tgz", "lfw-deepfunneled", False),
+        ("lfw-deepfunneled.zip", "lfw-deepfunneled", False),
+        ("lfw-funneled.tgz", "lfw_funneled", True),
+    ]
+    hosts.answers["/files/1"] = [BUSY]
+    with pytest.raises(ConnectionError) as error:
+        fetch_dataset(data_dir=tmp_path / "nothing", source="lfw")
+    assert str(error.value).count("cannot be had") == 3 and "answered 503" in str(error.value)
+
+
+@pytest.mark.parametrize("wrong", ["of others", "damaged", "no zip"])
+def test_what_comes_from_kaggle_is_checked(tmp_path, hosts, wrong):
+    hosts.answers["/objects/1"] = [(404, b"", {})]
+    path = tmp_path / "other.zip"
+    pack(path, dict(list(JPEGS.items())[wrong == "of others" :]))
+    content = path.read_bytes()
+    if wrong == "damaged":
+        content = content[:300] + bytes([content[300] ^ 1]) + content[301:]
+    hosts.answers["/storage/archive.zip"] = [(200, b"no" if wrong == "no zip" else content, {})]
+    assert fetch_dataset(data_dir=tmp_path / "data")[1].attrs["source"] == "lfw_funneled"
+    assert not list(tmp_path.rglob("data/*.zip"))
+
+
+def test_the_table_has_a_second_source(tmp_path, server, sources, monkeypatch):
+    first, second = (source for source in lfw.SOURCES if source.what == lfw.TABLE)
+    moved = [first._replace(url=f"{server.url}/a"), second._replace(url=f"{server.url}/b")]
+    monkeypatch.setattr(lfw, "SOURCES", moved)
+    for answer in ((404, b"", {}), (200, b"<html>log in</html>", {}), (200, TABLE[:-3], {}), CUT):
+        data = tmp_path / str(len(server.asked))
+        lay_out(data, "lfw.tgz", table="")
+        server.answers = {"/a": [answer], "/b": [BUSY, GOOD]}
+        assert_all_there(*fetch_dataset(data_dir=data))
+        assert (data / "lfw_attributes.txt").read_bytes() == TABLE
+        asked = len(server.asked)
+        fetch_dataset(data_dir=data)
+        assert len(server.asked) == asked
+
+
+def test_check_asks_each_source_and_downloads_nothing(tmp_path, hosts, monkeypatch, capsys):
+    size = len(TABLE) / 1e6
+    sizes = {"lfw_attributes.txt": (0.9 * size, 1.1 * size)}
+    monkeypatch.setattr(lfw, "SOURCES", [
+        source._replace(megabytes=sizes.get(source.file, (0.0, 1.0)))
+        for source in lfw.SOURCES if source.file != "lfw.tgz"
+    ])  # fmt: skip
+    for name, length in digits.PACKED_BYTES.items():
+        hosts.answers[f"/{name}.gz"] = [(200, b"", {"Content-Length": str(length)})]
+    monkeypatch.setattr(digits, "URL", hosts.url)
+    assert get_dataset.main(["--check"]) == 0
+    assert capsys.readouterr().out.count("ok ") == 9
+    gets = [path for command, path in hosts.asked if command == "GET"]
+    assert {path.split("?")[0] for path in gets} == {"/kaggle", "/storage/archive.zip"}
+    hosts.answers["/columbia"] = [(200, b"<html>moved</html>", {"Content-Type": "text/html"})]
+    hosts.answers["/files/1"] = [(200, bytes(2_000_000), {})]
+    hosts.answers["/objects/1"] = [(404, b"", {})]
+    assert get_dataset.main(["--check"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("FAILS") == 4 and "a web page comes" in out and "answered 404" in out
+    assert "2,000,000 bytes are offered, expected 0 to 1,000,000" in out
+
+
+def test_a_proxy_that_is_not_there(tmp_path, monkeypatch):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed.getsockname()[1]}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(ConnectionError, match="the proxy refuses, or cannot be reached"):
+        downloads.download("http://example.org/file", tmp_path / "file")
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n"
+ANSWERS = {  # of a server that then stays silent, hangs up, or resets the connection
+    "nothing": b"",
+    "garbage": b"220 smtp.example.org\r\n\r\n",
+    "a part": HEAD + b"\r\n" + bytes(30_000),
+    "no length": b"HTTP/1.0 200 OK\r\n\r\n" + bytes(30_000),
+    "broken gzip": HEAD + b"Content-Encoding: gzip\r\n\r\n" + bytes(100_000),
+    "another scheme": b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("then", ["silent", "close", "reset"])
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_server_that_does_not_keep_to_the_rules(tmp_path, monkeypatch, answer, then):
+    monkeypatch.setattr(downloads, "TIMEOUT", (0.2, 0.2))
+    connections = []
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connections.append(listener.accept()[0])
+                connections[-1].recv(1000)
+                connections[-1].sendall(ANSWERS[answer])
+                if then == "reset":
+                    linger = struct.pack("ii", 1, 0)
+                    connections[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                if then != "silent":
+                    connections[-1].close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/file"
+        with pytest.raises(ConnectionError, match=f"^{url} cannot be had: ") as error:
+            downloads.download(url, tmp_path / "file", f"sha256:{64 * '0'}")
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    for connection in connections:
+        connection.close()
+    assert str(error.value).count(":") == 3 and "\n" not in str(error.value)
+    assert os.listdir(tmp_path) in ([], [".download.lock"])
+    assert answer != "a part" or len(connections) == 3  # it is worth asking again
+
+
+def test_a_busy_server_is_asked_again_with_more_and_more_time(tmp_path, monkeypatch, server):
+    assert 0 < WAITS[0] < WAITS[1]
+    monkeypatch.setattr(downloads, "WAITS", [wait / 10 for wait in WAITS])
+    server.answers = {"/table": [CUT, BUSY, GOOD]}
+    downloads.download(f"{server.url}/table", tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == TABLE
+    assert (np.diff(server.times) >= np.divide(WAITS, 10)).all()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
+def test_a_status_that_stays(tmp_path, server, status):
+    server.answers = {"/table": [(status, b"<html>no</html>", {})]}
+    with pytest.raises(ConnectionError, match=f"cannot be had: the server answered {status}"):
+        downloads.download(f"{server.url}/table", tmp_path / "file")
+    assert len(server.asked) == (3 if status == 429 or status >= 500 else 1)
+    assert not (tmp_path / "file").exists()
+
+
+def test_redirects_without_end_and_a_name_that_nobody_knows(tmp_path, server):
+    server.answers = {"/again": [(302, b"", {"Location": "/again"})]}
+    with pytest.raises(ConnectionError, match="answer cannot be used .TooManyRedirects"):
+        downloads.download(f"{server.url}/again", tmp_path / "file")
+    start = time.perf_counter()
+    with pytest.raises(ConnectionError, match="nowhere.invalid/file cannot be had: .*reached"):
+        downloads.download("http://nowhere.invalid/file", tmp_path / "file")
+    assert time.perf_counter() - start < 20
+    with pytest.raises(ValueError, match="url must begin with http"):
+        downloads.download("file:///etc/passwd", tmp_path / "file")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_download_killed_at_any_file_operation(tmp_path, monkeypatch):
+    """pooch's part of it is a copy here: a fork has no server of its own."""
+    content = gzip.compress(os.urandom(3000))
+
+    def retrieve(url, known_hash, name, folder, downloader):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+        return str(folder / name)
+
+    monkeypatch.setattr(downloads.pooch, "retrieve", retrieve)
+
+    def get(path):
+        downloads.download("http://example.org/file", path)
+
+    def check(path):
+        assert not path.exists() or path.read_bytes() == content
+        get(path)
+        assert path.read_bytes() == content and not (path.parent / ".download").exists()
+
+    kill_everywhere(lambda i: tmp_path / f"data {i}" / "file", get, check)
+
+
+def test_two_download_at_once_and_the_server_is_asked_once(tmp_path, server):
+    server.answers = {"/table": [GOOD]}
+    get = downloads.download
+    threads = [
+        threading.Thread(target=get, args=(f"{server.url}/table", tmp_path / "file"))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (tmp_path / "file").read_bytes() == TABLE and len(server.asked) == 1
+    assert set(os.listdir(tmp_path)) <= {"file", ".download.lock"}

@@ -1,0 +1,337 @@
+"""fetch_dataset: what it returns, the layouts that people have, odd photos, stand-ins."""
+
+import io
+import os
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from lfw_on_disk import (
+    JPEGS,
+    PHOTOS,
+    assert_all_there,
+    expected,
+    jpeg,
+    lay_out,
+    photo_path,
+    table_text,
+)
+from PIL import Image
+
+import get_dataset
+from get_dataset import fetch_dataset
+from helpers.data import cache, lfw
+from helpers.data.attributes import read_attributes
+
+ROOT = Path(get_dataset.__file__).parent
+
+
+def said(capsys):
+    """What was said, but for the sentence that thirteen photos are few."""
+    lines = capsys.readouterr().out.splitlines()
+    return [line for line in lines if "are too few" not in line]
+
+
+# ---- Layouts
+
+
+@pytest.mark.parametrize(
+    ("where", "top", "kind"),
+    [
+        ("lfw-deepfunneled", "", "lfw-deepfunneled"),
+        ("lfw-deepfunneled/lfw-deepfunneled", "", "lfw-deepfunneled"),
+        ("lfw-deepfunneled.tgz", None, "lfw-deepfunneled"),
+        ("lfw-deepfunneled.tar", None, "lfw-deepfunneled"),
+        ("lfw-deepfunneled (1).tgz", None, "lfw-deepfunneled"),
+        ("LFW-DeepFunneled.ZIP", None, "lfw-deepfunneled"),
+        ("archive.zip", "lfw-deepfunneled/lfw-deepfunneled/", "lfw-deepfunneled"),
+        ("lfw-dataset/lfw-deepfunneled/lfw-deepfunneled", "", "lfw-deepfunneled"),
+        ("lfw_funneled", "", "lfw_funneled"),
+        ("lfw_home/lfw-funneled.tgz", None, "lfw_funneled"),
+        ("lfw", "", "lfw"),
+        ("lfw-py/lfw.tgz", None, "lfw"),
+    ],
+)
+def test_every_layout_gives_the_same_arrays(tmp_path, capsys, where, top, kind):
+    lay_out(tmp_path / "ein Ordner ä", where, top=top)
+    photos, attrs = fetch_dataset(data_dir=tmp_path / "ein Ordner ä", source="lfw")
+    assert_all_there(photos, attrs)
+    assert attrs.attrs["source"] == attrs.attrs["data"]["faces"] == kind
+    assert photos.dtype == np.uint8 and isinstance(photos, np.memmap)
+    assert not photos.flags.writeable
+    assert attrs.shape == (len(PHOTOS), 73) and (attrs.dtypes == np.float32).all()
+    assert attrs.index.names == ["person", "imagenum"]
+    notes = said(capsys)  # the alignment that the weights were not trained on is named
+    assert len(notes) == (kind == "lfw_funneled") and all("older method" in note for note in notes)
+
+
+def test_the_better_alignment_comes_first(tmp_path):
+    for where in ("lfw", "lfw-funneled.tgz", "lfw-deepfunneled.tgz"):
+        path = lay_out(tmp_path, where)
+        assert fetch_dataset(data_dir=tmp_path)[1].attrs["report"]["photos"] == str(path)
+    assert fetch_dataset(data_dir=tmp_path, use_raw=True)[1].attrs["source"] == "lfw"
+    (tmp_path / "lfw-deepfunneled").mkdir()  # empty: as good as not there
+    assert fetch_dataset(data_dir=tmp_path)[1].attrs["source"] == "lfw-deepfunneled"
+
+
+@pytest.mark.parametrize("name", ["lfw-deepfunneled.tgz", "lfw-deepfunneled", "sub/my faces"])
+def test_a_name_is_given_with_or_without_its_suffix(tmp_path, name):
+    lay_out(tmp_path, "sub/my faces.zip" if "sub" in name else "lfw-deepfunneled.tgz")
+    text = (tmp_path / "lfw_attributes.txt").rename(tmp_path / "lfw_attributes (1).txt")
+    photos, attrs = fetch_dataset(images_name=name, data_dir=tmp_path)
+    assert_all_there(photos, attrs)
+    assert attrs.attrs["report"]["attributes"] == str(text)
+
+
+def test_the_photos_own_folder_and_the_homes_sign(tmp_path, monkeypatch):
+    lay_out(tmp_path / "data", "lfw-deepfunneled")
+    assert_all_there(*fetch_dataset(data_dir=tmp_path / "data" / "lfw-deepfunneled"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DATA_DIR", "~/data")
+    monkeypatch.chdir("/")
+    assert fetch_dataset()[1].attrs["source"] == "lfw-deepfunneled"
+
+
+def test_on_kaggle_it_lies_beside(tmp_path, monkeypatch):
+    monkeypatch.setattr(lfw, "KAGGLE", tmp_path / "input")
+    lay_out(tmp_path / "input" / "lfw-dataset", "lfw-deepfunneled/lfw-deepfunneled")
+    assert_all_there(*fetch_dataset(data_dir=tmp_path / "data"))
+
+
+def test_what_was_found_is_said_beside_what_was_looked_for(tmp_path):
+    (tmp_path / "faces.rar").touch()
+    (tmp_path / "lfw_attributes.txt").write_text(table_text(), encoding="utf-8")
+    with pytest.raises(ConnectionError) as error:
+        fetch_dataset(data_dir=tmp_path, source="lfw")
+    assert "looked for a folder or an archive named lfw-deepfunneled or" in str(error.value)
+    assert "found faces.rar, lfw_attributes.txt)" in str(error.value)
+    (tmp_path / "file").touch()
+    with pytest.raises(FileNotFoundError, match="no LFW photos in .*cannot be put there.*DATA_DIR"):
+        fetch_dataset(data_dir=tmp_path / "file", source="lfw")
+
+
+def test_photos_without_a_table_are_loaded_without_attributes(tmp_path, capsys):
+    lay_out(tmp_path, "lfw-deepfunneled.tgz", table="")
+    photos, attrs = fetch_dataset(data_dir=tmp_path, source="lfw")
+    assert attrs.shape == (len(PHOTOS), 0) and sorted(attrs.index) == sorted(PHOTOS)
+    for name, pixels in zip(attrs.index, photos, strict=True):
+        np.testing.assert_array_equal(pixels, expected(JPEGS[photo_path(*name)]))
+    (note,) = said(capsys)
+    assert "what needs attributes" in note and "no lfw_attributes.txt in" in note
+    with pytest.raises(FileNotFoundError, match="no mine.txt in"):
+        fetch_dataset("mine.txt", data_dir=tmp_path)
+    with pytest.raises(ValueError, match="is a folder, it must be the attribute table"):
+        (tmp_path / "lfw_attributes.txt").mkdir()
+        fetch_dataset(data_dir=tmp_path)
+
+
+# ---- Own faces
+
+
+def own_faces(people, each):
+    return {
+        photo_path(f"Person {p:03d}", i + 1): jpeg(p) for p in range(people) for i in range(each)
+    }
+
+
+@pytest.mark.parametrize(
+    ("people", "each", "note"),
+    [
+        (29, 4, "116 photos of 29 people are too few: .* at least 90 photos of 30 people"),
+        (30, 3, "90 photos of 30 people are few: set LATENT_DIM .* to at most 30, .* at most 11"),
+    ],
+)
+def test_own_faces_need_no_table_but_enough_people(tmp_path, capsys, people, each, note):
+    lay_out(tmp_path, "my_faces", own_faces(people, each), table="")
+    photos, attrs = fetch_dataset(images_name="my_faces", data_dir=tmp_path, dimx=8, dimy=8)
+    assert len(photos) == people * each and attrs.shape[1] == 0
+    out = capsys.readouterr().out
+    assert pd.Series(out.splitlines()[-1]).str.contains(note).all(), out
+
+
+def test_the_fingerprint_is_of_names_and_numbers(tmp_path):
+    data = []
+    for i, files in enumerate([JPEGS, {name: jpeg(99) for name in JPEGS}, own_faces(4, 3)]):
+        lay_out(tmp_path / str(i), "lfw-deepfunneled", files, table="" if i == 2 else None)
+        data.append(fetch_dataset(data_dir=tmp_path / str(i))[1].attrs["data"])
+    assert data[0] == data[1] and data[0]["photos"] == len(PHOTOS)
+    assert data[0]["fingerprint"] != data[2]["fingerprint"] and len(data[0]["fingerprint"]) == 8
+
+
+# ---- The join and the crop
+
+
+@pytest.mark.parametrize(
+    "crop",
+    [
+        {"dx": 0, "dy": 0, "dimx": 250, "dimy": 250},
+        {"dx": 10, "dy": 60, "dimx": 32, "dimy": 48},
+        {"dx": 124, "dy": 0, "dimx": 5, "dimy": 1},
+    ],
+)
+def test_crop_is_pillows(tmp_path, crop):
+    lay_out(tmp_path, "lfw-deepfunneled.tgz")
+    photos, attrs = fetch_dataset(data_dir=tmp_path, **crop)
+    assert photos.shape == (len(PHOTOS), crop["dimy"], crop["dimx"], 3)
+    assert_all_there(photos, attrs, **crop)
+    with pytest.raises(ValueError, match="dx=125, dy=0 .* 250x250 .* smaller"):
+        fetch_dataset(data_dir=tmp_path, dx=125, dy=0)
+
+
+def test_join_leaves_out_what_has_no_partner_and_keeps_the_order(tmp_path, capsys):
+    listed = [photo for photo in reversed(PHOTOS) if photo != ("Grace Hopper", 2)]
+    listed.insert(3, ("Nobody Known", 1))
+    lay_out(tmp_path, "lfw-deepfunneled.tgz", table=table_text(listed))
+    photos, attrs = fetch_dataset(data_dir=tmp_path)
+    listed.remove(("Nobody Known", 1))
+    assert list(attrs.index) == listed
+    for photo, pixels in zip(listed, photos, strict=True):
+        np.testing.assert_array_equal(pixels, expected(JPEGS[photo_path(*photo)]))
+    table = read_attributes(tmp_path / "lfw_attributes.txt")
+    pd.testing.assert_frame_equal(attrs, table.loc[listed])
+    report = attrs.attrs["report"]
+    assert (report["rows_without_photo"], report["photos_without_row"]) == (1, 1)
+    (note,) = said(capsys)
+    assert note.startswith("NOTE: 1 rows of ")
+
+
+@pytest.mark.parametrize(("files", "table"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_accents_are_written_in_two_ways(tmp_path, files, table):
+    """As one character, or as a letter and an accent, as old Macs name files."""
+    named = {unicodedata.normalize(files, name): content for name, content in JPEGS.items()}
+    lay_out(tmp_path, "lfw.tgz", named, unicodedata.normalize(table, table_text()))
+    assert_all_there(*fetch_dataset(data_dir=tmp_path))
+
+
+def test_a_table_of_other_faces(tmp_path):
+    lay_out(tmp_path, "lfw", own_faces(2, 2))
+    with pytest.raises(ValueError, match="no photo that fits a row of .*lfw_attributes.txt.*Ada"):
+        fetch_dataset(data_dir=tmp_path)
+
+
+# ---- Odd photos
+
+
+def encoded(mode, format="PNG"):
+    file, image = io.BytesIO(), Image.open(io.BytesIO(jpeg(5)))
+    if mode == "I;16":
+        Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 256).save(file, format)
+    else:
+        image.convert(mode).save(file, format)
+    return file.getvalue()
+
+
+def oriented(size=(250, 250)):
+    image, file = Image.open(io.BytesIO(jpeg(5, size))), io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown after a quarter turn clockwise
+    image.rotate(90, expand=True).save(file, "PNG", exif=exif)
+    return file.getvalue()
+
+
+def test_photos_of_other_modes_are_converted(tmp_path, capsys):
+    modes = {mode: encoded(mode) for mode in ("RGB", "L", "P", "RGBA", "LA", "1", "I;16")}
+    modes |= {"CMYK": encoded("CMYK", "JPEG"), "oriented": oriented()}
+    files = {photo_path(mode, 1): content for mode, content in modes.items()}
+    lay_out(tmp_path, "lfw", files, table_text([(mode, 1) for mode in modes]))
+    photos, _ = fetch_dataset(data_dir=tmp_path)
+    assert len(photos) == len(modes) and said(capsys) == []
+    for mode, pixels in zip(modes, photos, strict=True):
+        if mode == "1":
+            assert set(np.unique(pixels)) - {0, 255}  # resized as grey, not as a bitmap
+            continue
+        right = expected(encoded("L" if mode in {"L", "LA", "I;16"} else "RGB"))
+        assert np.abs(pixels.astype(int) - right).mean() < (40 if mode == "P" else 12), mode
+
+
+@pytest.mark.parametrize("where", ["lfw.tgz", "lfw.zip", "lfw"])
+def test_unusable_photos_are_left_out_and_named(tmp_path, capsys, where):
+    bad = {
+        "empty": (b"", "no JPEG or PNG"),
+        "html": (b"<html></html>", "no JPEG or PNG"),
+        "cut": (JPEGS[photo_path(*PHOTOS[5])][:1500], "truncated"),
+        "dot": (jpeg(5, (1, 1)), "1x1 pixels, most are 250x250"),
+        "wide": (jpeg(5, (300, 250)), "300x250 pixels, most are 250x250"),
+        "huge": (jpeg(5, (4100, 4100)), "over 16,000,000 pixels"),
+    }
+    if where != "lfw":  # of a folder's file the size does not matter
+        bad["long"] = (jpeg(5) + bytes(1 << 20), "over 1,048,576 bytes")
+    files = {photo_path(name, 1): content for name, (content, _) in bad.items()}
+    extra = {".DS_Store": b"\0", "Ada_Lovelace/._Ada_Lovelace_0001.jpg": b"", "pairs.txt": b"1"}
+    names = [*PHOTOS, *((name, 1) for name in bad)]
+    lay_out(tmp_path, where, JPEGS | files | extra, table_text(names))
+    photos, attrs = fetch_dataset(data_dir=tmp_path)
+    assert_all_there(photos, attrs)
+    skipped = {Path(path).stem[:-5]: why for path, why in attrs.attrs["report"]["skipped"].items()}
+    assert skipped.keys() == bad.keys()
+    assert all(bad[name][1] in why for name, why in skipped.items())
+    rows, note = said(capsys)
+    assert f"{len(bad)} rows of" in rows and f"{len(bad)} photos are not used" in note
+
+
+# ---- Without data
+
+
+def test_stand_in_faces_when_nothing_can_be_had(tmp_path, capsys):
+    photos, attrs = fetch_dataset(data_dir=tmp_path)
+    notice = capsys.readouterr().out
+    assert notice.count("\n") == 1 and "stand-in faces" in notice and "get_dataset.py" in notice
+    assert attrs.attrs["source"] == "synthetic"
+    assert photos.shape == (1600, 64, 64, 3) and len(attrs) == 1600
+    assert attrs.index.names == ["person", "imagenum"] and "Smiling" in attrs
+    again, _ = fetch_dataset(source="synthetic")
+    assert isinstance(again, np.memmap) and capsys.readouterr().out == ""
+    np.testing.assert_array_equal(again[:50], photos[:50])
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"source": "LFW"}, ValueError, "source must be one of auto, lfw, synthetic, got 'LFW'"),
+        ({"dx": -1}, ValueError, "dx must be an integer of at least 0, got -1"),
+        ({"dimx": 0}, ValueError, "dimx must be an integer of at least 1, got 0"),
+        ({"dimy": 64.0}, ValueError, "dimy must be an integer of at least 1, got 64.0"),
+        ({"images_name": None}, TypeError, "images_name must be a str, got None"),
+        ({"data_dir": 3}, TypeError, "data_dir must be a path, got 3"),
+    ],
+)
+def test_bad_settings(settings, error, message):
+    with pytest.raises(error, match=message):
+        fetch_dataset(**settings)
+
+
+def test_command_line(tmp_path, capsys):
+    lay_out(tmp_path, "lfw.tgz")
+    assert get_dataset.main(["--data-dir", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "13 photos of 8 people, 64x64 RGB, 73 attributes" in out
+    assert "4,000 to train on, 1,000 to test on" in out
+    assert get_dataset.main(["--source", "lfw", "--data-dir", str(tmp_path / "no")]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: no LFW photos in") and err.count("\n") == 1
+    with pytest.raises(SystemExit):
+        get_dataset.main(["--help"])
+    assert "--check" in capsys.readouterr().out
+
+
+# ---- The real data
+
+DATA_DIR = Path(os.environ.get("DATA_DIR") or ROOT / "data")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (DATA_DIR / "lfw-deepfunneled.tgz").exists(), reason="no LFW in DATA_DIR")
+def test_real_faces(monkeypatch, capsys):
+    monkeypatch.setattr(cache, "CACHE_DIRS", cache.cache_dirs())  # what the notebooks use
+    photos, attrs = fetch_dataset(data_dir=DATA_DIR)
+    assert photos.shape == (13143, 64, 64, 3) and attrs.shape == (13143, 73)
+    assert attrs.attrs["data"] == {
+        "faces": "lfw-deepfunneled", "photos": 13143, "fingerprint": "f82f880e"
+    }  # fmt: skip
+    assert attrs.index[0] == ("Aaron Eckhart", 1) and attrs.index[-1] == ("Zydrunas Ilgauskas", 1)
+    assert attrs.index.get_level_values("person").nunique() == 5721
+    report = attrs.attrs["report"]
+    assert (report["rows_without_photo"], report["photos_without_row"]) == (0, 90)
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,19 @@
+"""Maps of a latent space of two numbers."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from helpers.figures.maps import digits_map, tiled
+
+
+def test_a_map_is_tiled_row_by_row_and_its_panels_have_the_same_axes():
+    images = torch.rand(6 * 6, 1, 4, 5)
+    assert torch.equal(tiled(images, 6)[:, 4:8, 10:15], images[6 + 2])
+    codes, labels = torch.randn(50, 2), torch.arange(50) % 10
+    fig = digits_map(torch.rand(25, 1, 8, 8), codes, labels, "title")
+    left, right = fig.axes
+    assert left.get_xlim() == right.get_xlim() and left.get_ylim() == right.get_ylim()
+    points = np.concatenate([dots.get_offsets() for dots in right.collections])
+    assert len(points) == 50 and points.min() > 0 and points.max() < 1
+    plt.close(fig)

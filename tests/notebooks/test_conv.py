@@ -1,0 +1,189 @@
+"""The models and losses of autoencoders_conv.ipynb, on small slices."""
+
+import math
+from functools import partial
+
+import pytest
+import torch
+from notebooks.models import check_elbo, names_of, trained
+from torch.distributions import Normal
+from torch.nn import functional as F
+
+from helpers.analysis.corruption import occlude
+from helpers.analysis.pca import PCALayer
+from helpers.data.tensors import to_unit
+from helpers.notebooks import definitions
+
+LATENT_DIM, WIDTH, COMPONENTS = 12, 4, 16
+SMALL = {"latent_dim": LATENT_DIM, "width": WIDTH}
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    return definitions("autoencoders_conv")
+
+
+def started(notebook, pca, kind, beta=2.0, **arguments):
+    """A small model of the notebook that starts at PCA where it has such a part."""
+    torch.manual_seed(0)
+    model = getattr(notebook, kind)(**arguments)
+    if kind == "SketchVAE":
+        model.start_from_pca(pca, beta=beta)
+    if kind == "SketchAutoencoder":
+        model.sketcher.start_from_pca(pca)
+    if kind == "Inpainter":
+        model.pca.start_from_pca(pca)
+    if kind == "Deoccluder":
+        model.inpainter.pca.start_from_pca(pca)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["ConvAutoencoder", "SketchAutoencoder", "ConvVAE", "SketchVAE"])
+def test_a_conv_autoencoder_keeps_its_shapes_and_learns(notebook, pca, faces, kind):
+    model = started(notebook, pca, kind, **SMALL).eval()
+    variational = kind.endswith("VAE")
+    x = to_unit(faces[:16])
+    with torch.no_grad():
+        code = model.encode(x)
+        recon = model(x)[0] if variational else model(x)
+        drawn = model.decode(torch.randn(3, LATENT_DIM))
+    assert isinstance(code, Normal) == variational
+    assert (code.mean if variational else code).shape == (16, LATENT_DIM)
+    assert recon.shape == x.shape and drawn.shape == (3, 3, 64, 64)
+    loss_fn = notebook.negative_elbo if variational else notebook.reconstruction_loss
+    losses, reached = trained(loss_fn, model, x, lr=3e-4)
+    assert losses[-1] < losses[0]
+    assert reached == names_of(model)
+
+
+@pytest.mark.parametrize("sketch", ["pca", "fc"])
+def test_the_sketch_alone_is_drawn_before_training(notebook, pca, faces, sketch):
+    big = PCALayer(notebook.FCAutoencoder(LATENT_DIM).components)
+    big.mean.copy_(pca.mean)
+    big.basis[:32], big.scale[:32] = pca.basis, pca.scale
+    base = big if sketch == "fc" else pca
+    model = started(notebook, base, "SketchAutoencoder", sketch=sketch, **SMALL).eval()
+    x = to_unit(faces[:5])
+    with torch.no_grad():
+        torch.testing.assert_close(model(x), pca.first(LATENT_DIM)(x).clamp(0, 1))
+
+
+def test_the_conv_vae_starts_at_the_best_linear_posterior(notebook, pca, faces):
+    """The closed form minimises the loss that the notebook derives, direction by direction."""
+    beta, model = 2.0, started(notebook, pca, "SketchVAE", **SMALL)
+    s, variances = model.log_variance.exp().item(), model.sketcher.scale.double() ** 2
+    with torch.no_grad():
+        q = model.eval().encode(to_unit(faces[:4]))
+    codes = pca.first(LATENT_DIM).encode(to_unit(faces[:4]))
+    torch.testing.assert_close(q.mean, model.kept * codes)
+
+    def loss(r, v):
+        return variances / (2 * s) * ((1 - r) ** 2 + v) + beta / 2 * (r**2 + v - v.log())
+
+    mean, variance = model.kept.detach().double(), q.variance[0].double()
+    for r, v in ((0.99, 1.0), (1.01, 1.0), (1.0, 0.97), (1.0, 1.03)):
+        assert (loss(r * mean, v * variance) > loss(mean, variance) - 1e-6).all()
+
+
+@pytest.mark.parametrize("beta", [0.0, 4.0])
+@pytest.mark.parametrize("kind", ["ConvVAE", "SketchVAE"])
+def test_the_terms_of_the_conv_elbo(notebook, pca, faces, kind, beta):
+    model = started(notebook, pca, kind, beta, **SMALL)
+    check_elbo(notebook.negative_elbo, model, to_unit(faces[:6]), beta)
+
+
+@pytest.mark.parametrize("channels", [3, 7])
+@pytest.mark.parametrize("latent_dim", [0, LATENT_DIM])
+def test_an_untrained_unet_changes_nothing(notebook, channels, latent_dim):
+    model = notebook.UNet(WIDTH, latent_dim, channels).eval()
+    x = torch.rand(3, channels, 64, 64)
+    z = torch.randn(3, latent_dim) if latent_dim else None
+    with torch.no_grad():
+        torch.testing.assert_close(model(x, z), x[:, :3])
+
+
+@pytest.mark.parametrize("kind", ["SkipAutoencoder", "UNet", "Finder", "Reader", "Recogniser"])
+def test_a_network_learns_its_training_faces(notebook, faces, kind):
+    torch.manual_seed(0)
+    x = to_unit(faces[:24])
+    number = torch.arange(len(x))
+    attributes = torch.stack([number % 2, number % 3 == 0], 1).float()
+    model, loss_fn, *target = {
+        "SkipAutoencoder": lambda n: (n.SkipAutoencoder(**SMALL), n.reconstruction_loss),
+        "UNet": lambda n: (n.UNet(WIDTH), partial(n.denoising_loss, sigma=0.2)),
+        "Finder": lambda n: (n.Finder(), partial(n.finding_loss, share=(0.2, 0.4))),
+        "Reader": lambda n: (n.Reader(2, WIDTH, feature_dim=8), n.reading_loss, attributes),
+        "Recogniser": lambda n: (n.Recogniser(8, 16, WIDTH), n.recognition_loss, number % 8),
+    }[kind](notebook)
+    losses, _ = trained(loss_fn, model, x, *target, lr=1e-2)
+    assert min(losses[-3:]) < 0.95 * min(losses[:3])
+
+
+def test_what_pca_expects_is_the_mean_of_its_gaussian_given_the_seen_pixels(notebook, pca, faces):
+    model = started(notebook, pca, "Inpainter", width=WIDTH, components=COMPONENTS)
+    x = to_unit(faces[:2])
+    seen = torch.ones(2, 1, 64, 64, dtype=torch.bool)
+    seen[1, :, 10:30, 20:40] = False
+    found = model.expectation(x, seen)[1]
+
+    def small(images):  # the means of 2x2 pixels
+        return F.avg_pool2d(images.view(-1, 3, 64, 64), 2).flatten(1)
+
+    kept = small(seen[1].float().expand(3, -1, -1))[0] == 1
+    directions = model.pca.basis * model.pca.scale[:, None]
+    b = small(directions)[:, kept].T.double()
+    joint = b @ b.T + model.NOISE * torch.eye(len(b))
+    y = small(x[1].flatten() - model.pca.mean)[0][kept].double()
+    z = (b.T @ torch.linalg.solve(joint, y)).float()
+    torch.testing.assert_close(found.flatten(), model.pca.mean + z @ directions, atol=2e-3, rtol=0)
+
+
+def test_an_inpainter_leaves_alone_what_is_seen(notebook, pca, faces):
+    model = started(notebook, pca, "Inpainter", width=WIDTH, components=COMPONENTS).eval()
+    torch.nn.init.normal_(model.painter.paint.weight)
+    x = to_unit(faces[:4])
+    covered, mask = occlude(x, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        repaired = model(covered, ~mask)
+    kept = (~mask).expand_as(x)
+    assert torch.equal(repaired[kept], x[kept]) and not torch.equal(repaired, covered)
+
+
+def test_a_deoccluder_repairs_the_rectangle_that_its_finder_sees(notebook, pca, faces):
+    model = started(notebook, pca, "Deoccluder", width=WIDTH, components=COMPONENTS).eval()
+    logits = torch.full((2, 1, 64, 64), -1.0)
+    logits[0, 0, 10:30, 20:40] = 1
+    logits[0, 0, 25, 30] = -1  # a pixel that was overlooked
+    logits[1, 0, 5, 5] = 1  # a single pixel that was taken for covered
+    model.finder.forward = lambda x: logits
+    x = to_unit(faces[:2])
+    found = model.find(x)
+    assert found[0, 0, 10:30, 20:40].all() and found[0].sum() == 400 and not found[1].any()
+    with torch.no_grad():
+        torch.testing.assert_close(model(x), model.inpainter(x, ~found))
+
+
+def test_sharpening_changes_the_painter_and_no_code(notebook, pca, faces):
+    model = started(notebook, pca, "SketchAutoencoder", **SMALL)
+    reader = notebook.Reader(attributes=2, width=WIDTH, feature_dim=8)
+    assert notebook.PatchJudge(4)(to_unit(faces[:2])).shape == (2, 1, 16, 16)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    history = notebook.sharpen(
+        faces[:16], reader, model, steps=3, batch_size=4, nobody=2, lr=1e-3, lr_judge=1e-3,
+        judge_weight=0.01, feature_weight=0.1, seed=0,
+    )  # fmt: skip
+    changed = {n.split(".")[0] for n, v in model.state_dict().items() if not v.equal(before[n])}
+    assert changed == {"painter"} and history["step"].iloc[-1] == 3 and not model.training
+
+
+def test_the_generator_follows_its_velocity_and_learns_one(notebook):
+    torch.manual_seed(0)
+    model = notebook.FaceGenerator(LATENT_DIM, 32, 1, painter_width=WIDTH, sketch="pca").eval()
+    model.centre.fill_(1.0)
+    noise = torch.randn(5, LATENT_DIM)
+    faces = model.sample(2, seed=0)
+    assert faces.shape == (2, 3, 64, 64) and faces.equal(model.sample(2, seed=0))
+    losses, _ = trained(notebook.flow_matching_loss, model, torch.ones(64, LATENT_DIM), steps=60)
+    assert losses[-1] < 0.8 * losses[0]
+    model.velocity.forward = lambda z, t: z  # it grows by e
+    torch.testing.assert_close(model.flow(noise), 1 + math.e * noise, rtol=2e-3, atol=2e-3)

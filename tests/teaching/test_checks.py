@@ -1,0 +1,538 @@
+"""The checks: solutions are right, wrong answers are told apart, and rubbish stops nothing."""
+
+import math
+import re
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Normal, kl_divergence
+from torch.nn import functional as F
+
+from helpers.notebooks import ROOT
+from helpers.teaching import checks
+from helpers.teaching.bugs import Run
+
+NOTEBOOKS = {"autoencoders_fc": "fc", "autoencoders_conv": "conv", "cvae_mnist": "cvae"}
+GUESSES = {"fc.error_from_16", "conv.who_is_drawn", "cvae.worth_of_a_label"}  # one a notebook
+
+
+# ---- What the checks are given beside the answer
+
+
+def double_conv(a, b):
+    def convolution(channels_in):
+        return nn.Conv2d(channels_in, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.SiLU()
+
+    return nn.Sequential(*convolution(a), *convolution(b))
+
+
+class PlainCVAE(nn.Module):
+    """As small as can be, with the interface that the exercises rely on."""
+
+    def __init__(self, latent_dim=4):
+        super().__init__()
+        self.encoder = nn.Linear(784 + 10, 2 * latent_dim)
+        self.decoder = nn.Linear(latent_dim + 10, 784)
+
+    def encode(self, x, labels):
+        h = torch.cat([x.flatten(1), F.one_hot(labels, 10)], dim=1)
+        mu, logvar = self.encoder(h).chunk(2, dim=1)
+        return Normal(mu, (0.5 * logvar).exp())
+
+    def decode(self, z, labels):
+        h = torch.cat([z, F.one_hot(labels, 10)], dim=1)
+        return self.decoder(h).sigmoid().view(-1, 1, 28, 28)
+
+
+@pytest.fixture(scope="module")
+def given():
+    """The arguments after the answer, where there are any."""
+    torch.manual_seed(0)
+    cvae = PlainCVAE()
+    for parameter in cvae.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    runs = {
+        "healthy": Run(None, [141.0], [8.4], 0.7),
+        "A": Run("averaged", [125.0], [48.0], 0.7),
+        "B": Run("sample", [177.0], [8e-6], 0.0),
+        "C": Run("collapsed", [177.0], [2e-5], 0.7),
+    }
+    return {
+        "fc.error_from_16": (0.0102, 0.0075, 0.0054),
+        "conv.parameters_of_a_block": (double_conv,),
+        "conv.who_is_drawn": (30.0, 12.0),
+        "cvae.in_the_same_hand": (cvae.eval(), torch.rand(1, 1, 28, 28), 7),
+        "cvae.find_the_bug": (runs,),
+    }
+
+
+def verdict(capsys, name, answer, given):
+    notebook, check = name.split(".")
+    assert getattr(getattr(checks, notebook), check)(answer, *given.get(name, ())) is None
+    said = capsys.readouterr().out
+    assert said.startswith(f"{check}: ") and said.count("\n") == 1, said
+    return said
+
+
+# ---- Typical wrong answers, and what is said of them
+
+
+def svd(x):
+    return torch.linalg.svd(x, full_matrices=False).Vh
+
+
+def project(x, d, centre=True, back=True, rows=True):
+    m = x.mean(0) if centre else 0
+    v = svd(x - m)
+    v = v[:d] if rows else v[:, :d].T
+    return (m if back else 0) + (x - m) @ v.T @ v
+
+
+def angles(a, b, basis=lambda m: torch.linalg.qr(m.T).Q, unit=torch.rad2deg):
+    return unit(torch.linalg.svdvals(basis(a).T @ basis(b)).clamp(-1, 1).acos())
+
+
+def kl(mu, logvar):
+    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar)
+
+
+def kl_of_two(mu_q, logvar_q, mu_p, logvar_p):
+    moved = (logvar_q.exp() + (mu_q - mu_p) ** 2) / logvar_p.exp()
+    return 0.5 * (moved - 1 + logvar_p - logvar_q)
+
+
+def circle(a, b, t):
+    angle = torch.acos(torch.cosine_similarity(a, b, dim=0))
+    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+
+
+def t_of(steps):
+    return torch.linspace(0, 1, steps)[:, None]
+
+
+def squares(count, size, side, last=1, together=False):
+    corners = torch.randint(0, size - side + last, (2, 1 if together else count, 1))
+    rows, columns = (torch.arange(size) >= corners) & (torch.arange(size) < corners + side)
+    return (rows[:, :, None] & columns[:, None, :])[:, None].expand(count, -1, -1, -1)
+
+
+def coupling(y, half, net, order="right", s_sign=-1.0):
+    a, b = y[:, :half], y[:, half:]
+    shift, log_scale = net(a)
+    undone = {
+        "right": (b - shift) * (-log_scale).exp(),
+        "forward": b * log_scale.exp() + shift,
+        "divide first": b * (-log_scale).exp() - shift,
+    }[order]
+    return torch.cat([a, undone], 1), s_sign * log_scale.sum(1)
+
+
+def of_label(label):
+    return torch.tensor([label])
+
+
+def two_thirds(scores, share=1 / 3):
+    return scores > np.quantile(scores[scores > 0], share)
+
+
+def plain_encoder(*layers, after=()):
+    """A class whose forward puts the layers that are named between two linear ones."""
+
+    class Encoder(nn.Module):
+        def __init__(self, latent_dim, width):
+            super().__init__()
+            first, last = nn.Linear(12288, width), nn.Linear(width, latent_dim)
+            self.layers = nn.Sequential(nn.Flatten(), first, *layers, last, *after)
+
+        def forward(self, x):
+            return self.layers(x)
+
+    return Encoder
+
+
+def loop(order="lzbs", loss_of=F.mse_loss, early=False, collect=lambda loss: loss.item()):
+    """A training loop: l the loss, z zero_grad, b backward, s step, in this order."""
+
+    def training(model, optimizer, batches):
+        losses = []
+        for x in batches:
+            loss = loss_of(model(x), x)
+            for letter in order:
+                if letter == "z":
+                    optimizer.zero_grad()
+                if letter == "b":
+                    loss.backward()
+                if letter == "s":
+                    optimizer.step()
+            losses.append(collect(loss))
+            if early:
+                return losses
+        return losses
+
+    return training
+
+
+def elbo(recon_of=None, kl_of=None, loss_of=lambda recon, kl: recon + kl):
+    """A VAE's loss with one of its terms, or their sum, replaced."""
+
+    def loss(model, x):
+        drawn, q = model(x)
+        square = (x - drawn).square().flatten(1)
+        each = kl_divergence(q, Normal(0.0, 1.0))
+        recon = recon_of(square) if recon_of else 50 * square.sum(1).mean()
+        kl = kl_of(each) if kl_of else each.sum(1).mean()
+        return {"loss": loss_of(recon, kl), "recon": recon, "kl": kl}
+
+    return loss
+
+
+def paired(a, b, people, draws):
+    d = a - b
+    sums, counts = np.bincount(people, weights=d), np.bincount(people)
+    means = sums[draws].sum(1) / counts[draws].sum(1)
+    return d.mean(), *np.quantile(means, (0.025, 0.975))
+
+
+def unpaired(a, b, people, draws):
+    zero = np.zeros_like(a)
+    _, low_a, high_a = paired(a, zero, people, draws)
+    _, low_b, high_b = paired(b, zero, people, draws)
+    return (a - b).mean(), low_a - high_b, high_a - low_b
+
+
+def photos_for_people(a, b, people, draws):
+    d = a - b
+    return d.mean(), *np.quantile(d[draws].mean(1), (0.025, 0.975))
+
+
+WRONG = {
+    "fc.error_from_16": [
+        (0.012, "more numbers only help"),
+        (0.004, "16 cannot do better"),
+        (0.0060, "20% off"),
+        ("0.0075", "must be a number, it is '0.0075'"),
+    ],
+    "fc.sure_labels": [
+        (lambda s: s > 0, "lower third of the positive"),
+        (lambda s: two_thirds(s, share=2 / 3), "you kept one"),
+        (lambda s: (s > 0) & ~two_thirds(s), "the unsure positives"),
+        (lambda s: np.where(two_thirds(s), 1, -1), "in place of \\+1 and -1"),
+    ],
+    "fc.plain_encoder": [
+        (plain_encoder(), "Without a ReLU between them"),
+        (plain_encoder(nn.ReLU(), after=[nn.ReLU()]), "No ReLU after the last layer"),
+        (plain_encoder(nn.ReLU())(5, 7), "Hand in the class itself"),
+    ],
+    "fc.training_loop": [
+        (loop("lbs"), "zero_grad\\(\\) is missing"),
+        (loop("lzs"), "loss.backward\\(\\) is missing"),
+        (loop("lzb"), "optimizer.step\\(\\) is missing"),
+        (loop("lbzs"), "between backward and step"),
+        (loop(early=True), "return stand inside the loop"),
+        (loop(loss_of=lambda a, b: F.mse_loss(a, b, reduction="sum")), "you took the sum"),
+    ],
+    "fc.vae_loss": [
+        (elbo(lambda s: 50 * s.mean()), "recon is a sum over the pixels"),
+        (elbo(lambda s: 50 * s.sum()), "recon is a mean over the batch"),
+        (elbo(lambda s: 100 * s.sum(1).mean()), "recon: the factor 1/2"),
+        (elbo(kl_of=lambda k: k.mean()), "makes the code too cheap"),
+        (elbo(kl_of=lambda k: -k.sum(1).mean()), "never negative"),
+        (elbo(loss_of=lambda r, k: r - k), "The loss is recon plus kl"),
+        (elbo(loss_of=lambda r, k: (r + k).item()), "no gradient passes"),
+    ],
+    "fc.projection": [
+        (lambda x, d: project(x, d, centre=False), "Subtract the mean before the SVD"),
+        (lambda x, d: project(x, d, back=False), "Add the mean again"),
+        (lambda x, d: (x - x.mean(0)) @ svd(x - x.mean(0))[:d].T, "These are the codes"),
+        (lambda x, d: project(x, d, rows=False), "rows of Vh"),
+    ],
+    "fc.enough_numbers": [
+        (lambda v, t, s: int((1 - v.cumsum(0) / t > s).sum()), "counted from 0"),
+        (lambda v, t, s: 1 + int((1 - v.cumsum(0) / t >= s).sum()), "losing just as much"),
+        (lambda v, t, s: 1 + int((v.cumsum(0) / t < s).sum()), "not what is to be kept"),
+        (lambda v, t, s: 1 + int((1 - v.cumsum(0) / v.sum() > s).sum()), "Divide by `total`"),
+    ],
+    "fc.principal_angles": [
+        (lambda a, b: torch.deg2rad(angles(a, b)).cos(), "These are the cosines"),
+        (lambda a, b: angles(a, b, unit=lambda r: r), "These are radians"),
+        (lambda a, b: angles(a, b).flip(0), "smallest angle comes first"),
+        (lambda a, b: angles(a, b, lambda m: m.T), "Orthonormalise both bases"),
+    ],
+    "fc.attribute_direction": [
+        (lambda c, s: c[s <= 0].mean(0) - c[s > 0].mean(0), "The sign is wrong"),
+        (lambda c, s: c[s > 0].mean(0) - c.mean(0), "not the mean of all"),
+        (lambda c, s: c[s > 0].sum(0) - c[s <= 0].sum(0), "these are sums"),
+        (lambda c, s: c[s > 0].mean() - c[s <= 0].mean(), "dim 0"),
+    ],
+    "fc.kl_to_standard_normal": [
+        (lambda m, v: kl(m, v), r"shape \(8, 4\): sum over the latent"),
+        (lambda m, v: kl(m, v).mean(1), "a sum, not a mean"),
+        (lambda m, v: 2 * kl(m, v).sum(1), "factor 1/2"),
+        (lambda m, v: -kl(m, v).sum(1), "never negative"),
+    ],
+    "conv.parameters_of_a_block": [
+        (lambda a, b: 9 * a * b + 9 * b * b, "a scale and a shift"),
+        (lambda a, b: 9 * a * b + 9 * b * b + 6 * b, "no bias"),
+        (lambda a, b: 3 * a * b + 3 * b * b + 4 * b, "9 weights, not 3"),
+        (lambda a, b: 18 * a * b + 4 * b, "from channels_out to channels_out"),
+    ],
+    "conv.size_after_transposed": [
+        (lambda n, k, s, p: (n + 2 * p - k) // s + 1, "goes the other way"),
+        (lambda n, k, s, p: n * s + k - 2 * p, "n - 1 strides"),
+        (lambda n, k, s, p: (n - 1) * s + k - p, "both sides"),
+        (lambda n, k, s, p: n * s, "kernel 2, stride 2 only"),
+    ],
+    "conv.decibels": [
+        (lambda x, y: -10 * ((x - y) ** 2).mean().log10(), "errors of all images first"),
+        (lambda x, y: 10 * ((x - y) ** 2).mean((1, 2, 3)).log10(), "the sign is wrong"),
+        (lambda x, y: -10 * ((x - y) ** 2).mean((1, 2, 3)).log(), "to the base 10"),
+        (lambda x, y: -10 * (x - y).abs().mean((1, 2, 3)).log10(), "square it"),
+    ],
+    "conv.paired_difference": [
+        (lambda a, b, *g: paired(b, a, *g), "The sign"),
+        (unpaired, "Not paired"),
+        (photos_for_people, "used their numbers as those of photos"),
+        (lambda *g: paired(*g)[0], "Return 3 things"),
+    ],
+    "conv.without": [
+        (lambda v, u: torch.linalg.lstsq(u.T, v[:, None]).solution[:, 0] @ u, "part \\*in\\* the"),
+        (lambda v, u: v - (u @ v / u.square().sum(1)) @ u, "subtracted twice"),
+        (lambda v, u: v - (u @ v) @ u, "squared lengths"),
+    ],
+    "conv.who_is_drawn": [
+        ("code", "30.0 dB, with the right code alone 12.0 dB"),
+        ("the features", "it is 'the features'"),
+        (True, "it is True"),
+    ],
+    "conv.random_squares": [
+        (lambda *s: ~squares(*s), "the other way round"),
+        (lambda *s: squares(*s, last=0), "from 0 to 11, .* never 11 .*leaves out its upper end"),
+        (lambda *s: squares(*s, together=True), "All squares are in the same place"),
+    ],
+    "conv.covered_error": [
+        (lambda x, y, m: ((x - y) ** 2 * m).mean(), "not by all pixels"),
+        (lambda x, y, m: ((x - y) ** 2 * m).sum() / m.sum(), "divide by 3 times"),
+        (lambda x, y, m: ((x - y) ** 2)[~m.expand_as(x)].mean(), "you took the rest"),
+        (lambda x, y, m: (x - y).abs()[m.expand_as(x)].mean(), "Square the differences"),
+    ],
+    "conv.great_circle": [
+        (lambda a, b, n: torch.lerp(a, b, t_of(n)), "the straight line"),
+        (lambda a, b, n: circle(b, a, t_of(n)), "from the other end"),
+        (lambda a, b, n: circle(a, b, t_of(n + 2)[1:-1]), "Both ends"),
+    ],
+    "conv.guided": [
+        (lambda v, u, w: v + w * (v - u), "start from the one without"),
+        (lambda v, u, w: u + w * (u - v), "from the velocity without the label"),
+        (lambda v, u, w: w * v, "not the velocity"),
+        (lambda v, u, w: w * (v - u), "the step alone"),
+    ],
+    "cvae.worth_of_a_label": [
+        (math.log2(10), "in bits"),
+        (10, "not ten nats"),
+        (0.1, "probability of a label"),
+    ],
+    "cvae.with_label": [
+        (lambda z, y: torch.cat([z, y[:, None].float()], 1), "a name, not a size"),
+        (lambda z, y: torch.cat([z, F.one_hot(y).float()], 1), "no 8 and no 9"),
+        (lambda z, y: torch.cat([F.one_hot(y, 10).float(), z], 1), "First z"),
+        (lambda z, y: F.one_hot(y, 10), "the label alone"),
+    ],
+    "cvae.reparameterised": [
+        (lambda m, v, e: m + v.exp() * e, "scaled by its root"),
+        (lambda m, v, e: m + (v / 2).exp(), "without the noise"),
+        (lambda m, v, e: m + (v / 2).exp() * torch.randn_like(e), "the noise that is given"),
+        (lambda m, v, e: (m + (v / 2).exp() * e).detach(), "no gradient passes"),
+    ],
+    "cvae.kl_of_two_gaussians": [
+        (lambda *g: kl_of_two(*g), r"shape \(6, 3\)"),
+        (lambda a, b, c, d: kl_of_two(c, d, a, b).sum(1), "not symmetric"),
+        (lambda *g: 2 * kl_of_two(*g).sum(1), "factor 1/2"),
+        (lambda *g: kl_of_two(*g).sum(0), "a sum over the batch"),
+    ],
+    "cvae.tighter": [
+        (lambda w: w.mean(0), "the ELBO"),
+        (lambda w: w.logsumexp(0), "Divide the sum by K"),
+        (lambda w: w.exp().mean(0).log(), "use torch.logsumexp"),
+        (lambda w: math.log(50) - w.logsumexp(0), "The sign is wrong"),
+    ],
+    "cvae.uncoupled": [
+        (lambda y, h, net: coupling(y, h, net, "forward"), "forward direction"),
+        (lambda y, h, net: coupling(y, h, net, "divide first"), "reverse order"),
+        (lambda y, h, net: coupling(y, h, net, s_sign=1.0), "-sum s"),
+        (lambda y, h, net: coupling(y, h, net)[0], "Return 2 things"),
+    ],
+    "cvae.find_the_bug": [
+        ({"A": "averaged", "B": "collapsed", "C": "sample"}, "B is another: .*gradient 0"),
+        ({"A": "averaged", "B": "sample", "C": "averaged"}, "C is another: .*KL 2e-05"),
+        ({"A": "averaged", "B": "sample"}, 'lacks "C"'),
+    ],
+    "cvae.in_the_same_hand": [
+        (lambda f, x, a, b: f.decode(f.encode(x, of_label(a)).mean, of_label(a)), "digit itself"),
+        (lambda f, x, a, b: f.decode(f.encode(x, of_label(b)).mean, of_label(b)), "\\*own\\*"),
+        (lambda f, x, a, b: f.encode(x, of_label(a)).mean, "decode it"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_answer_is_told_what_is_wrong(name, given, capsys):
+    said = []
+    for answer, message in WRONG[name]:
+        said.append(verdict(capsys, name, answer, given))
+        assert ": not yet. " in said[-1] and re.search(message, said[-1]), said[-1]
+    assert len(set(said)) == len(said) >= 3
+
+
+RIGHT = {  # what is right in another form than the solution's
+    "fc.projection": lambda x, d: list(project(x, d)),
+    "fc.principal_angles": lambda a, b: angles(a, b).flip(0).numpy()[::-1],
+    "fc.sure_labels": lambda s: list(two_thirds(s)),
+    "fc.plain_encoder": lambda latent_dim, width: nn.Sequential(
+        nn.Flatten(), nn.Linear(12288, width), nn.GELU(), nn.Linear(width, latent_dim)
+    ),
+    "fc.training_loop": loop("zbs", collect=lambda loss: loss),
+    "fc.kl_to_standard_normal": lambda m, v: [row.sum() for row in kl(m, v)],
+    "conv.random_squares": lambda *s: squares(*s).numpy()[::-1],
+    "conv.great_circle": lambda a, b, n: circle(b, a, t_of(n)).numpy()[::-1],
+    "cvae.tighter": lambda w: np.logaddexp.reduce(w.numpy(), axis=0) - math.log(50),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_is_accepted_in_any_form(name, given, capsys):
+    assert ": right. " in verdict(capsys, name, RIGHT[name], given)
+
+
+def test_every_check_is_tested_here():
+    public = {
+        f"{notebook}.{name}"
+        for notebook in NOTEBOOKS.values()
+        for name, thing in vars(getattr(checks, notebook)).items()
+        if hasattr(thing, "__wrapped__")
+    }
+    assert public == WRONG.keys()
+
+
+# ---- Rubbish, stubs, and what a check leaves behind
+
+
+def raising(*arguments):
+    raise KeyError("no such thing")
+
+
+RUBBISH = [
+    None, 3, -1.5, True, "x", b"x", [], [1, "a"], (1, 2, 3), {}, object(), float("nan"), 1j, int,
+    np.zeros(3), np.array("a"), torch.zeros(2, 3), torch.full((), torch.nan), torch.zeros(0),
+    torch.ones(1, dtype=torch.complex64), torch.zeros(1, device="meta"), raising, lambda: 1,
+]  # fmt: skip
+RETURNED = [
+    None, 3, "x", [], {}, object(), float("inf"), np.zeros((2, 2)), np.array(["a"]), torch.zeros(0),
+    torch.full((8,), torch.nan), torch.zeros(3, 3, 3, 3, 3), torch.tensor([1j]), (1, 2),
+    torch.zeros(200, 1, 16, 16, dtype=torch.bool), torch.zeros(1, device="meta"), print,
+    (None, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_rubbish_stops_nothing_and_is_never_right(name, given, capsys):
+    for rubbish in RUBBISH:
+        assert ": not yet. " in verdict(capsys, name, rubbish, given)
+    for value in RETURNED:
+        said = verdict(capsys, name, lambda *_, value=value: value, given)
+        assert ": not yet. " in said and len(said) < 400
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_stub_is_not_filled_in_yet(name, given, capsys):
+    def not_yet(*_):
+        raise NotImplementedError
+
+    stubs = [..., (..., ...)]
+    if name not in GUESSES | {"cvae.find_the_bug"}:  # there, the answer is a function
+        stubs += [not_yet, lambda *_: ..., lambda *_: (..., ...)]
+    for stub in stubs:
+        assert verdict(capsys, name, stub, given).endswith(": not filled in yet\n")
+
+
+def test_a_check_leaves_the_random_numbers_alone(given, capsys):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    first = verdict(capsys, "conv.random_squares", squares, given)
+    assert torch.equal(torch.rand(3), expected)
+    assert first == verdict(capsys, "conv.random_squares", squares, given)
+
+
+# ---- The notebooks' cells
+
+
+def cells(notebook, tag):
+    nodes = nbformat.read(ROOT / f"{notebook}.ipynb", as_version=4).cells
+    return [node for node in nodes if tag in node.metadata.get("tags", [])]
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS)
+def course(request, given):
+    """A notebook, and the names that its exercises and solutions find when they are run."""
+    some = torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    errors = dict(zip((8, 16, 32), given["fc.error_from_16"], strict=True))
+    model, x, label = given["cvae.in_the_same_hand"]
+    names = {
+        "checks": checks, "torch": torch, "np": np, "math": math, "nn": nn, "F": F,
+        "Normal": Normal, "kl_divergence": kl_divergence,
+        # fc
+        "pca": SimpleNamespace(first=lambda count: count), "test": some, "test_unit": some,
+        "in_batches": lambda count, _: count, "train": some,
+        "squared_error": lambda count, _: np.array([errors[count]]),
+        "VAE": lambda latent_dim: None,
+        # conv
+        "double_conv": double_conv, "psnr": lambda images, _: np.array([images]),
+        "swapped": 30.0, "alone": 12.0, "shown": np.arange(8),
+        # cvae
+        "runs": given["cvae.find_the_bug"][0],
+    }  # fmt: skip
+    if request.param == "cvae_mnist":
+        names |= {"test": x, "test_unit": x, "to_unit": lambda x: x,
+                  "test_labels": torch.tensor([label]), "plain": model, "model": model}  # fmt: skip
+    return SimpleNamespace(name=request.param, names=names)
+
+
+def run(course, capsys):
+    """What the exercises say, and after them the solutions."""
+    names, said = dict(course.names), []
+    for tag in ("exercise", "solution"):
+        for cell in cells(course.name, tag):
+            exec(cell.source, names)
+        said.append(capsys.readouterr().out.splitlines())
+    return said
+
+
+def test_every_solution_is_right(course, capsys):
+    _, said = run(course, capsys)
+    assert not [line for line in said if ": right. " not in line]
+    solved = {f"{NOTEBOOKS[course.name]}.{line.split(':')[0]}" for line in said}
+    assert solved == {name for name in WRONG if name.startswith(NOTEBOOKS[course.name] + ".")}
+
+
+def test_every_stub_runs_and_is_not_filled_in(course, capsys):
+    said, _ = run(course, capsys)
+    assert len(said) >= 8
+    assert not [line for line in said if not line.endswith(": not filled in yet")]
+
+
+def test_every_exercise_has_a_number_a_hint_and_a_folded_solution(course):
+    nodes = nbformat.read(ROOT / f"{course.name}.ipynb", as_version=4).cells
+    text = "\n".join(node.source for node in nodes if node.cell_type == "markdown")
+    parts = re.split(r"^(?=#{2,3} )", text, flags=re.MULTILINE)
+    tasks = [part for part in parts if part.startswith("### Exercise ")]
+    solutions = cells(course.name, "solution")
+    assert len(tasks) >= 8 and all(cell.metadata["jupyter"]["source_hidden"] for cell in solutions)
+    solved = re.findall(r"^# Exercise (\d+)", "\n".join(c.source for c in solutions), re.MULTILINE)
+    assert [int(number) for number in solved] == list(range(1, len(tasks) + 1))
+    for number, task in enumerate(tasks, start=1):
+        assert task.startswith(f"### Exercise {number}: ")
+        assert re.search(r"<details><summary>Hint</summary>\n\n.+\n\n</details>", task, re.DOTALL)

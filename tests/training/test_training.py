@@ -1,0 +1,85 @@
+"""The training loop learns, and can be repeated and interrupted."""
+
+import pytest
+import torch
+from small import Small, ending, mse, noisy_mse, same_weights, train
+from torch import nn
+
+from helpers.training.loop import evaluate, fit
+
+
+def test_training_lowers_the_loss_and_records_it(images):
+    model, history = train(images, epochs=12)
+    assert list(history["epoch"]) == list(range(1, 13))
+    assert history["val_loss"].iloc[-1] < 0.5 * history["val_loss"].iloc[0]
+    assert (history["seconds"].diff().dropna() > 0).all()
+    assert history["lr"].max() <= 1e-2 and history["lr"].iloc[-1] < 1e-3  # warm-up, then cosine
+    assert not history.attrs["interrupted"] and not model.training
+    measured = evaluate(model, (images[128:],), noisy_mse)["loss"]
+    assert measured == pytest.approx(history["val_loss"].iloc[-1], rel=1e-6)
+
+
+def test_every_term_of_the_loss_and_every_label_arrive(images):
+    seen = []
+
+    def loss_fn(model, x, label, weight):
+        seen.append((label.shape, weight.dtype, model.training))
+        return {"loss": mse(model, x)["loss"], "label": label.float().mean()}
+
+    labels = torch.full((160,), 3), torch.ones(160)
+    train_data, val_data = zip(*((t[:128], t[128:]) for t in (images, *labels)), strict=True)
+    history = fit(Small(), train_data, val_data, loss_fn, epochs=1, batch_size=32)
+    assert history["val_label"].iloc[0] == 3
+    assert (torch.Size([32]), torch.float32, True) in seen
+
+
+def test_float_vectors_are_given_as_they_are():
+    """Such as codes: (N, D), of any range."""
+    codes = 3 * torch.randn(256, 4, generator=torch.Generator().manual_seed(0))
+    seen = []
+
+    def loss_fn(model, z):
+        seen.append(z)
+        return mse(model, z)
+
+    torch.manual_seed(0)
+    model = nn.Linear(4, 4)
+    history = fit(model, (codes,), (codes,), loss_fn, epochs=30, batch_size=32, lr=3e-2)
+    assert torch.equal(seen[0].cpu(), codes[:250])
+    assert history["val_loss"].iloc[-1] < 0.1 * history["val_loss"].iloc[0]
+
+
+def test_evaluate_repeats_its_noise_and_leaves_the_random_stream(images):
+    model = Small()
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    assert evaluate(model, (images,), noisy_mse) == evaluate(model, (images,), noisy_mse)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_seed_decides_the_weights(images):
+    first, again, other = (train(images, seed=seed)[0] for seed in (1, 1, 2))
+    assert same_weights(first, again)
+    assert not same_weights(first, other)
+
+
+def test_interrupting_the_kernel_keeps_the_best_weights_so_far(images, tmp_path, capsys):
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    model, history = train(images, loss_fn=ending(KeyboardInterrupt, 12), checkpoint=checkpoint)
+    assert history.attrs["interrupted"] and len(history) == 1
+    loss = history["val_loss"].iloc[0]
+    said = f"Interrupted in epoch 2 of 3: the best weights so far (held-out loss {loss:.5g}"
+    assert said in capsys.readouterr().out
+    assert evaluate(model, (images[128:],), noisy_mse)["loss"] == pytest.approx(loss)
+    assert checkpoint.exists() and not model.training
+    resumed, _ = train(images, checkpoint=checkpoint)
+    assert same_weights(resumed, train(images)[0])
+
+
+def test_an_interrupt_in_the_first_epoch_keeps_the_weights_of_the_moment(images, capsys):
+    model, history = train(images, loss_fn=ending(KeyboardInterrupt, 4))
+    assert history.empty and history.attrs["interrupted"]
+    assert "no epoch has ended, the weights of this moment are kept" in capsys.readouterr().out
+    torch.manual_seed(0)
+    assert not same_weights(model, Small())
