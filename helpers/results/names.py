@@ -15,7 +15,6 @@ EXPERIMENTS = {
     "fc_vanilla": Entry(FC, "Fully-connected autoencoder that starts at PCA"),
     "latent_dims": Entry(FC, "How many numbers, fully connected"),
     "smile_truth": Entry(FC, "The true smile, on rendered faces"),
-    "attributes": Entry(FC, "Attributes and what comes along with them"),
     "fc_plain_vae": Entry(FC, "Plain fully-connected VAE"),
     "fc_vae": Entry(FC, "Fully-connected VAE that starts at PCA"),
     "conv_plain": Entry(CONV, "Plain convolutional autoencoder"),
@@ -61,7 +60,6 @@ CAPTIONS = {
     "fc_vae/sample_fc_vae": "Faces of nobody, drawn by the fully-connected VAE",
     "smile_truth/smile_truth": "Drawn faces, their reconstruction, the same with the smile added, "
     "and their true smile",
-    "attributes/leakage": "How much other attributes change along with a wanted one",
     "conv_vanilla/conv_example_0": "Sixteen photographs of test faces, the input",
     "conv_vanilla/conv_example_1": "The same sixteen faces as the convolutional autoencoder draws "
     "them",
