@@ -197,9 +197,9 @@ def notes(attrs):
         )
     elif len(attrs) < ENOUGH_PHOTOS:
         yield (
-            f"{len(attrs):,} photos of {people:,} people are few: set LATENT_DIM (and COMPONENTS, "
-            f"where there is one) to at most {len(attrs) // 3}, and BATCH_SIZE to at most "
-            f"{max(8, len(attrs) // 8)}, in the settings cell"
+            f"{len(attrs):,} photos of {people:,} people are few: set LATENT_DIM, COMPONENTS and "
+            f"FEW to at most {len(attrs) // 3}, and BATCH_SIZE to at most "
+            f'{max(8, len(attrs) // 8)}, in the settings cell, and SKETCH to "pca" where it is'
         )
 
 
@@ -237,17 +237,15 @@ def main(argv=None):
         help="auto: the real data where they can be had, else stand-ins (default); lfw: the real "
         "data or an error; synthetic: the stand-ins",
     )  # fmt: skip
-    for flag, words in (
-        ("--raw", "the faces as they were found, not aligned"),
-        ("--check", "only ask each source whether it has what is expected"),
-    ):
-        parser.add_argument(flag, action="store_true", help=words)
+    parser.add_argument(
+        "--check", action="store_true", help="only ask each source whether it has what is expected"
+    )
     parser.add_argument("--data-dir", help="of the data; by default $DATA_DIR, or data/")
     args = parser.parse_args(argv)
     if args.check:
         return check_sources()
     try:
-        faces = fetch_dataset(use_raw=args.raw, source=args.source, data_dir=args.data_dir)
+        faces = fetch_dataset(source=args.source, data_dir=args.data_dir)
         mnist = fetch_mnist(DIGITS_FOR[args.source], args.data_dir)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -275,7 +273,7 @@ def print_summary(photos, attrs, mnist):
     people = attrs.index.get_level_values("person").nunique()
     print(
         f"faces:  {count:,} photos of {people:,} people, {width}x{height} RGB, {attrs.shape[1]} "
-        f"attributes, {photos.nbytes / 1e6:,.0f} MB, from {attrs.attrs['source']}"
+        f"attributes, from {attrs.attrs['source']}"
     )
     if report := attrs.attrs["report"]:
         print(f"        {report['photos']}: {report['photos_without_row']:,} photos have no row")
@@ -283,12 +281,9 @@ def print_summary(photos, attrs, mnist):
             print(f"        skipped {name}: {reason}")
     print(
         f"digits: {len(mnist.train_images):,} to train on, {len(mnist.test_images):,} to test on, "
-        f"28x28, {(mnist.train_images.nbytes + mnist.test_images.nbytes) / 1e6:,.0f} MB, "
         f"from {mnist.source}"
     )
-    files = [path for folder in cache.CACHE_DIRS for path in Path(folder).rglob("*.np[yz]")]
-    size = sum(path.stat().st_size for path in files) / 1e6
-    print(f"cache:  {size:,.0f} MB in {cache.CACHE_DIRS[0]}; may be deleted at any time")
+    print(f"cache:  {cache.CACHE_DIRS[0]}; may be deleted at any time")
 
 
 if __name__ == "__main__":

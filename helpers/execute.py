@@ -1,4 +1,4 @@
-"""Run notebooks headless, with a line for every cell: make notebooks, retrain, publish."""
+"""Run notebooks headless with papermill: make notebooks, retrain, publish."""
 
 import argparse
 import os
@@ -10,96 +10,59 @@ from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
-from papermill.iorw import load_notebook_node
-from papermill.parameterize import parameterize_notebook
+import papermill
 
+from helpers.benchmark.waiting import note_waiting
 from helpers.notebooks import ROOT
-from helpers.system.files import replacing, write_text
+from helpers.system.files import make_folder, replacing, write_text
 
 EXECUTED = ROOT / "output" / "executed"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LINK = re.compile(r"""(\]\(|\bsrc=["'])([^)\s"'#]+)""")  # of Markdown and HTML: its target
 
 
-def execute(name, *, executed, in_place=False, parameters=None):
-    """Run a notebook of the repository from top to bottom, in its folder.
+def execute(name, *, in_place=False, parameters=None):
+    """Run a notebook of the repository from top to bottom, in its folder; return it executed.
 
-    Papermill would do it, but for a line a cell that says where in the text it is, outputs in the
-    notebook itself only where all is well, and panels that leave a picture.
-
-    Parameters
-    ----------
-    executed : path of the folder for the executed copy, which is also written where a cell failed
-    in_place : bool, write the outputs into the notebook itself instead, once all cells have run
-    parameters : dict of name -> value, set after the cell that is tagged "parameters"
+    The executed copy is in output/executed, also where a cell failed. With `in_place`, the outputs
+    are written into the notebook itself as well, once all cells have run. `parameters`, a dict of
+    name -> value, are set after the cell that is tagged "parameters".
     """
-    path = ROOT / f"{name}.ipynb"
-    notebook = nbformat.read(path, as_version=4)
-    if parameters:
-        notebook = parameterize_notebook(
-            load_notebook_node(str(path)), parameters, kernel_name="python3", language="python"
-        )
-        for part in (notebook, *notebook.cells):
-            part.metadata.pop("papermill", None)
-    client = NotebookClient(
-        notebook, timeout=None, kernel_name="python3", record_timing=False,
-        store_widget_state=False, resources={"metadata": {"path": str(ROOT)}},
-        **_progress(notebook, name),
+    path, copy = ROOT / f"{name}.ipynb", EXECUTED / f"{name}.ipynb"
+    make_folder(EXECUTED)
+    notebook = papermill.execute_notebook(
+        path, copy, parameters, cwd=ROOT, kernel_name="python3", language="python",
+        record_timing=False, store_widget_state=False,
     )  # fmt: skip
-    try:
-        client.execute()
-    finally:
-        for cell in notebook.cells:
-            for output in cell.get("outputs", []):
-                # A panel whose kernel has ended is dead: its picture is left
-                output.get("data", {}).pop(WIDGET, None)
-        if not in_place:
-            _write_copy(notebook, Path(executed) / path.name)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            # A panel whose kernel has ended is dead: its picture is left
+            output.get("data", {}).pop(WIDGET, None)
     if in_place:
-        with replacing(path) as part:
-            nbformat.write(notebook, part)
+        published = nbformat.read(path, as_version=4)
+        ours = (c for c in notebook.cells if "injected-parameters" not in c.metadata.tags)
+        for cell, executed in zip(published.cells, ours, strict=True):
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+        published.metadata.language_info = notebook.metadata.language_info
+        write(published, path)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(from_executed, cell.source)
+    write(notebook, copy)
     return notebook
 
 
-def _write_copy(notebook, target):
-    """Write the notebook into another folder; pictures in its text are found from there."""
-    up = Path(os.path.relpath(ROOT, target.parent)).as_posix()
-
-    def from_there(link):
-        before, path = link.groups()
-        return f"{before}{up}/{path}" if (ROOT / path).exists() else link[0]
-
-    copy = nbformat.from_dict(notebook)
-    for cell in copy.cells:
-        if cell.cell_type == "markdown":
-            cell.source = LINK.sub(from_there, cell.source)
-    with replacing(target) as part:
-        nbformat.write(copy, part)
+def from_executed(link):
+    """A link or picture in a notebook's text, as it is found from the folder of the copies."""
+    before, target = link.groups()
+    up = Path(os.path.relpath(ROOT, EXECUTED)).as_posix()
+    return f"{before}{up}/{target}" if (ROOT / target).exists() else link[0]
 
 
-def _progress(notebook, name):
-    """The client's hooks that print a line when a code cell has run."""
-    started = {}
-
-    def on_start(cell, cell_index):
-        started[cell_index] = time.monotonic()
-
-    def on_executed(cell, cell_index, execute_reply):
-        if cell.cell_type == "code":
-            seconds = time.monotonic() - started[cell_index]
-            place = f"cell {cell_index + 1} of {len(notebook.cells)}"
-            print(f"{name}: {place}, {seconds:.1f} s, {_heading(notebook, cell_index)}", flush=True)
-
-    return {"on_cell_start": on_start, "on_cell_executed": on_executed}
-
-
-def _heading(notebook, index):
-    """The last heading at or above a cell."""
-    above = (cell.source for cell in notebook.cells[: index + 1] if cell.cell_type == "markdown")
-    headings = re.findall(r"^#+ *(.*)", "\n".join(above), re.MULTILINE)
-    return headings[-1] if headings else ""
+def write(notebook, path):
+    with replacing(path) as part:
+        nbformat.write(notebook, part)
 
 
 def write_versions(path):
@@ -123,12 +86,15 @@ def main(arguments=None):
             parser.error(f"no notebook {name}.ipynb; there are: {names}")
     parameters = {"RETRAIN": True} if options.retrain else None
     for name in options.names:
+        print(name, flush=True)
         began = time.monotonic()
         try:
-            execute(name, in_place=options.in_place, parameters=parameters, executed=EXECUTED)
-        except CellExecutionError as error:
+            notebook = execute(name, in_place=options.in_place, parameters=parameters)
+        except papermill.PapermillExecutionError as error:
             sys.exit(f"{name}.ipynb failed:\n{error}")
-        print(f"{name}: done in {time.monotonic() - began:.0f} s", flush=True)
+        if options.in_place or options.retrain:
+            minutes = (time.monotonic() - began) / 60
+            note_waiting(name, notebook, minutes, options.retrain, ROOT)
     if options.in_place:  # what is published
         write_versions(ROOT / "output" / "versions.txt")
 

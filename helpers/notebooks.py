@@ -8,7 +8,6 @@ from torch import nn
 
 from helpers.results.names import EXPERIMENTS
 from helpers.results.weights import read_weights
-from helpers.system import validation
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,12 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def definitions(notebook):
     """Run the cells of a notebook that are tagged "definitions": a module with all their names.
 
-    Raises
-    ------
-    FileNotFoundError : if there is no such notebook.
-    ImportError : if one of those cells fails; says which, and why.
+    Where one of those cells fails, an ImportError says which, and why.
     """
-    validation.texts(notebook=notebook)
     path = ROOT / f"{notebook}.ipynb"
     if not path.exists():
         names = ", ".join(sorted(p.stem for p in ROOT.glob("*.ipynb")))
@@ -58,19 +53,12 @@ def load_experiment(name, output_dir=ROOT / "output", own=None):
     -------
     nn.Module on the CPU, in eval mode
 
-    Raises
-    ------
-    ValueError : if the name is unknown, or the weights are damaged or of another model.
-    FileNotFoundError : if there are no weights yet.
-
     Examples
     --------
     >>> vae = load_experiment("conv_vae")
     >>> vae.decode(torch.randn(16, vae.latent_dim)).shape
     torch.Size([16, 3, 64, 64])
     """
-    validation.texts(name=name)
-    validation.paths(output_dir=output_dir)
     if name not in EXPERIMENTS:
         raise ValueError(f"no experiment {name!r}; choose one of {', '.join(EXPERIMENTS)}")
     path = _weights_of(Path(output_dir).expanduser() / name, own)

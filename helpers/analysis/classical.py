@@ -34,10 +34,7 @@ def denoise(name, images, sigma, k):
 
 
 def best_setting(name, noisy, clean, sigma):
-    """The setting of one of `DENOISERS` with the highest mean PSNR: choose on validation images.
-
-    `noisy` and `clean` are as `denoise` takes images.
-    """
+    """The setting of one of `DENOISERS` with the highest mean PSNR: choose on validation images."""
     settings = DENOISERS[name][1]
     return max(settings, key=lambda k: psnr(denoise(name, noisy, sigma, k), clean).mean())
 

@@ -1,8 +1,7 @@
 """What the denoising and de-occlusion experiments do to clean images.
 
 An argument that is not what its function's docstring says is refused with a TypeError or a
-ValueError that names it. The values of images
-on a GPU are not looked at.
+ValueError that names it. The values of images on a GPU are not looked at.
 """
 
 import math
@@ -29,16 +28,14 @@ def add_noise(images, sigma, generator=None):
     return (images + strength * noise).clamp(0, 1)
 
 
-def occlude(images, share=(0.2, 0.4), fill="mixed", generator=None):
-    """Cover one random rectangle of every image.
+def occlude(images, share=(0.2, 0.4), generator=None):
+    """Cover one random rectangle of every image, by the toss of a coin with grey or with noise.
 
     Parameters
     ----------
     images : float tensor (B, C, H, W) in [0, 1]
     share : (low, high) from 0.01 to 1, the rectangle's sides as shares of the image's, each drawn
         by itself
-    fill : "grey" (0.5), "noise" (uniform in each pixel and channel), or "mixed" (either one,
-        by the toss of a coin for every image)
     generator : torch.Generator on the device of `images`, or None
 
     Returns
@@ -48,16 +45,13 @@ def occlude(images, share=(0.2, 0.4), fill="mixed", generator=None):
     """
     _check(images, generator)
     low, high = validation.span(0.01, 1, share=share)
-    if fill not in ("grey", "noise", "mixed"):
-        raise ValueError(f'fill must be "grey", "noise" or "mixed", got {fill!r}')
     count, _, height, width = images.shape
     rows = _spans(count, height, low, high, images, generator)
     columns = _spans(count, width, low, high, images, generator)
     mask = (rows[:, :, None] & columns[:, None, :])[:, None]
     noise = torch.rand(images.shape, generator=generator, device=images.device)
     coin = _uniform(count, 0, 1, images, generator).view(-1, 1, 1, 1)
-    noisy = coin < {"grey": 0, "noise": 1, "mixed": 0.5}[fill]
-    return torch.where(mask, torch.where(noisy, noise, 0.5), images), mask
+    return torch.where(mask, torch.where(coin < 0.5, noise, 0.5), images), mask
 
 
 def _check(images, generator):

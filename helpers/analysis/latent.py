@@ -80,13 +80,9 @@ def on_cpu(result):
 def attribute_vector(codes, present, absent):
     """The step in latent space from faces without an attribute to faces with it.
 
-    The difference of the two means (Larsen et al., 2016, arXiv 1512.09300, section 4.2), a float
-    tensor (latent_dim,).
-
-    Parameters
-    ----------
-    codes : float tensor (N, latent_dim) on the CPU
-    present, absent : bool arrays (N,), which codes have the attribute and which surely lack it
+    The difference (latent_dim,) between two means of codes (N, latent_dim), as in Larsen et al.
+    (2016, arXiv 1512.09300, section 4.2). `present` and `absent` are bool arrays (N,): which codes
+    have the attribute, and which surely lack it.
     """
     validation.tensors("N latent_dim", codes=codes)
     means = []
@@ -137,17 +133,9 @@ def interpolate(start, end, steps):
 
 
 def nearest(codes, queries, count):
-    """The nearest codes to each query by Euclidean distance (scikit-learn).
+    """The nearest codes (N, ...) to each query (Q, ...) by Euclidean distance (scikit-learn).
 
-    Parameters
-    ----------
-    codes : float tensor (N, ...) on the CPU, flattened
-    queries : float tensor (Q, ...) likewise
-    count : int, from 1 to N
-
-    Returns
-    -------
-    int array (Q, count) of row numbers in `codes`, the nearest first
+    An int array (Q, count) of row numbers in `codes`, the nearest first.
     """
     validation.tensors("N D ...", -MOST, MOST, codes=codes, queries=queries)
     validation.same_shape(codes=codes[0], queries=queries[0])

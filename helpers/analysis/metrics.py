@@ -23,14 +23,8 @@ from helpers.system import validation
 def split_by_person(attrs, seed=42):
     """Share the people out: 80% to train on, 10% to choose by, 10% to report.
 
-    Parameters
-    ----------
-    attrs : DataFrame whose index has a level "person", of at least six people
-    seed : int from 0 to 2**32 - 1
-
-    Returns
-    -------
-    train, val, test : int arrays of row numbers, each sorted; no person is in two of them
+    `attrs` is a DataFrame whose index has a level "person", of at least six people. Three arrays of
+    row numbers, each sorted: train, val and test. No person is in two of them.
     """
     validation.kinds(pd.DataFrame, "a DataFrame", attrs=attrs)
     if "person" not in attrs.index.names:
@@ -50,13 +44,7 @@ def split_by_person(attrs, seed=42):
 def squared_error(recon, images):
     """Mean squared error of each image over pixels and channels, after clipping to [0, 1].
 
-    Parameters
-    ----------
-    recon, images : float tensors (N, C, H, W) on the CPU, `images` in [0, 1]
-
-    Returns
-    -------
-    float array (N,)
+    A float array (N,) for tensors (N, C, H, W) on the CPU, `images` in [0, 1].
     """
     _check(recon, images)
     return (recon.detach().clamp(0, 1) - images).double().square().flatten(1).mean(1).numpy()
@@ -98,16 +86,9 @@ def edges(images):
 
 
 def nearest_ratio(samples, held_out, train):
-    """How near samples come to the training data, as held-out data do: copies come nearer.
+    """The median distance of a sample to its nearest training code over that of a held-out code.
 
-    Parameters
-    ----------
-    samples, held_out, train : float tensors (N, D) on the CPU, codes; the N may differ
-
-    Returns
-    -------
-    float, the median distance of a sample to its nearest training code over that of a held-out
-    code: about 1 where samples are new, 0 for copies
+    About 1 where samples are new, 0 for copies. All are codes, float tensors (N, D) on the CPU.
     """
     validation.tensors("N D", samples=samples, held_out=held_out, train=train)
     index = NearestNeighbors(n_neighbors=1).fit(train.numpy())
@@ -124,22 +105,14 @@ def ssim(recon, images):
     return np.array([structural_similarity(a, b, channel_axis=0, data_range=1) for a, b in pairs])
 
 
-def with_interval(values, people=None, seed=42):
+def with_interval(values, people=None):
     """The mean of per-image values with its 95% bootstrap interval over people.
 
     Whole people are drawn, since the photos of one person are alike (percentile bootstrap,
     Efron & Tibshirani, 1993, chapter 13).
 
-    Parameters
-    ----------
-    values : array (N,) of numbers or bools, none of them infinite or NaN
-    people : array (N,) of names, at least two different ones; or None where every value stands
-        for itself
-    seed : int, at least 0
-
-    Returns
-    -------
-    dict of "value", "low", "high" (floats) and "n" (int, number of images)
+    `values` (N,) are numbers or bools, `people` (N,) names of at least two people, or None where
+    every value stands for itself. A dict of "value", "low", "high" and "n", the number of images.
     """
     values = np.asarray(values)
     numeric = values.dtype.kind in "biuf" and values.ndim == 1 and len(values) > 0
@@ -148,7 +121,6 @@ def with_interval(values, people=None, seed=42):
     people = np.arange(len(values)) if people is None else np.asarray(people)
     if people.shape != values.shape:
         raise ValueError(f"people must be {len(values)} names, got {_describe(people)}")
-    validation.integers(0, seed=seed)
     groups = np.unique(people.astype(str), return_inverse=True)[1]
     if not groups.any():
         raise ValueError(f"values must be of at least two people, got {_describe(values)}")
@@ -156,16 +128,25 @@ def with_interval(values, people=None, seed=42):
     sums, counts = np.bincount(groups, values), np.bincount(groups)
     interval = bootstrap(
         (sums, counts), lambda s, c, axis: s.sum(axis) / c.sum(axis), paired=True, vectorized=True,
-        n_resamples=1000, method="percentile", rng=np.random.default_rng(seed),
+        n_resamples=1000, method="percentile", rng=np.random.default_rng(42),
     ).confidence_interval  # fmt: skip
     return {"value": float(values.mean()), "low": float(interval.low), "high": float(interval.high),
             "n": len(values)}  # fmt: skip
 
 
-def reconstruction_scores(recon, images, people=None):
-    """Dict of "test_mse", "test_psnr" (dB) and "test_ssim", each as `with_interval` gives it."""
+def reconstruction_scores(recon, images, people=None, error_of_pca=None):
+    """Dict of "test_mse", "test_psnr" (dB) and "test_ssim", each as `with_interval` gives it.
+
+    With PCA's squared error of each image (N,), too: "mse_minus_pca", the paired difference, and
+    "mse_of_pca", the error as a share of PCA's.
+    """
     scores = {"test_mse": squared_error, "test_psnr": psnr, "test_ssim": ssim}
-    return {name: with_interval(f(recon, images), people) for name, f in scores.items()}
+    found = {name: with_interval(f(recon, images), people) for name, f in scores.items()}
+    if error_of_pca is not None:
+        difference = squared_error(recon, images) - error_of_pca
+        found["mse_minus_pca"] = with_interval(difference, people)
+        found["mse_of_pca"] = float(1 + difference.mean() / error_of_pca.mean())
+    return found
 
 
 def frechet_distance(features_a, features_b):
@@ -173,11 +154,8 @@ def frechet_distance(features_a, features_b):
 
     |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), as torchmetrics computes it, of whatever
     network's features (Heusel et al., 2017, arXiv 1706.08500, take the Inception network's). It
-    is 0 for equal means and covariances, and compares only within one network's features.
-
-    Parameters
-    ----------
-    features_a, features_b : float arrays (N, D), with N of at least 2, which may differ
+    is 0 for equal means and covariances, and compares only within one network's features: arrays
+    (N, D), whose N may differ.
     """
     sets, as_they_are = _features(features_a, features_b)
     distance = FrechetInceptionDistance(feature=as_they_are)
@@ -186,24 +164,15 @@ def frechet_distance(features_a, features_b):
     return distance.compute().item()
 
 
-def kernel_distance(features_a, features_b, seed=42):
+def kernel_distance(features_a, features_b):
     """Kernel distance: squared maximum mean discrepancy under a cubic kernel, torchmetrics'.
 
     The mean over 50 random subsets of half of the features, at most 1,000 (Binkowski et al., 2018,
     arXiv 1801.01401). Unlike the Frechet distance it does not take the features for Gaussian.
-
-    Parameters
-    ----------
-    features_a, features_b : float arrays (N, D), as `frechet_distance` takes them
-    seed : int, of the subsets
-
-    Returns
-    -------
-    dict of "value", about 0 for one distribution (it may be a little below), and "deviation", the
-    standard deviation over the subsets
+    A dict of "value", about 0 for one distribution (it may be a little below), and "deviation", the
+    standard deviation over the subsets.
     """
     sets, as_they_are = _features(features_a, features_b)
-    validation.integers(0, seed=seed)
     size = max(2, min(1000, min(map(len, sets)) // 2))  # whole sets would not deviate
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save all")
@@ -211,7 +180,7 @@ def kernel_distance(features_a, features_b, seed=42):
     for features, real in zip(sets, (True, False), strict=True):
         distance.update(features, real=real)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(42)
         value, deviation = distance.compute()
     return {"value": value.item(), "deviation": deviation.item()}
 
@@ -219,18 +188,9 @@ def kernel_distance(features_a, features_b, seed=42):
 def over_draws(distance, draws, reference):
     """A distance of several draws to one reference: its mean, and the spread to compare with.
 
-    Parameters
-    ----------
-    distance : callable of two arrays that returns a float, such as `frechet_distance`
-    draws : list of float arrays (N, D), the features of one draw of samples each
-    reference : float array (M, D), such as the features of the test photos
-
-    Returns
-    -------
-    dict of "value" (the mean), "low", "high" (the least and the largest) and "n" (draws)
+    `distance` is a function of two arrays of features, such as `frechet_distance`; `draws` has one
+    for each draw of samples. A dict of "value" (the mean), "low", "high" and "n" (draws).
     """
-    if not isinstance(draws, (list, tuple)) or not draws:
-        raise ValueError(f"draws must be a list of arrays, got {validation.describe(draws)}")
     found = [distance(draw, reference) for draw in draws]
     return {"value": float(np.mean(found)), "low": min(found), "high": max(found), "n": len(found)}
 

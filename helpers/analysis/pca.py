@@ -1,8 +1,4 @@
-"""Principal components of faces: the baseline, and where the networks start.
-
-An argument that is not what its function's docstring says is refused with a TypeError or a
-ValueError that names it.
-"""
+"""Principal components of faces: the baseline, and where the networks start."""
 
 import hashlib
 from importlib.metadata import version
@@ -14,7 +10,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from helpers.data import cache
-from helpers.system import validation
+from helpers.system.validation import describe
 
 LEAST = 1e-3  # of the largest standard deviation: codes must not divide by nothing
 
@@ -72,15 +68,11 @@ class PCALayer(nn.Module):
 def fit_pca(images, components, seed=42):
     """Fit PCA on images (scikit-learn's, randomised solver: Halko et al., 2011, arXiv 0909.4061).
 
+    `images` are uint8 (N, 3, size, size); the component with the largest variance comes first.
     Standard deviations below a thousandth of the largest are raised to it.
-
-    Parameters
-    ----------
-    images : uint8 tensor (N, 3, size, size)
-    components : int, at most N and at most 3 * size * size; the largest variance comes first
-    seed : int from 0 to 2**32 - 1, of the solver
     """
-    check(images, components, seed)
+    if images.dtype != torch.uint8:
+        raise ValueError(f"images must be uint8, 0 to 255, got {describe(images)}")
     vectors = images.flatten(1).cpu().numpy().astype(np.float32)
     vectors /= 255  # in place, as is all that follows: a copy would take half a gigabyte
     pca = PCA(components, svd_solver="randomized", random_state=seed, copy=False).fit(vectors)
@@ -93,13 +85,7 @@ def fit_pca(images, components, seed=42):
 
 
 def load_or_fit_pca(images, components, seed=42):
-    """`fit_pca`, kept in the cache: on two cores, 512 components take 14 s, once.
-
-    Raises
-    ------
-    OSError : if nothing can be kept, or the disk is full.
-    """
-    check(images, components, seed)
+    """`fit_pca`, kept in the cache: on two cores, 512 components take 14 s, once."""
     made_from = {
         "what": "principal components of images",
         "images": [*images.shape, hashlib.sha256(images.cpu().contiguous().numpy()).hexdigest()],
@@ -115,19 +101,3 @@ def load_or_fit_pca(images, components, seed=42):
     layer = PCALayer(components, images.shape[-1])
     layer.load_state_dict(load_file(folder / "pca.safetensors"))
     return layer.eval()
-
-
-def check(images, components, seed):
-    validation.kinds(torch.Tensor, "a uint8 tensor (N, 3, size, size)", images=images)
-    square = images.ndim == 4 and images.shape[1] == 3 and images.shape[2] == images.shape[3]
-    if images.dtype != torch.uint8 or not square or len(images) < 2:
-        wanted = "images must be a uint8 tensor (N, 3, size, size) with at least two images"
-        raise ValueError(f"{wanted}, got {validation.describe(images)}")
-    validation.integers(0, seed=seed)
-    validation.integers(1, components=components)
-    most = min(len(images), images[0].numel())
-    if components > most:
-        raise ValueError(
-            f"components must be at most {most} (there are {len(images)} images of "
-            f"{images[0].numel()} values), got {components}"
-        )

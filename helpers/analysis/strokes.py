@@ -6,15 +6,9 @@ from helpers.analysis.latent import attribute_vector
 
 
 def slant(x):
-    """How far digits lean to the right: columns for each row up, from the moments of their ink.
+    """How far digits (B, 1, H, W) lean to the right: columns for each row up, (B,).
 
-    Parameters
-    ----------
-    x : float tensor (B, 1, H, W) in [0, 1], ink; none of them without any
-
-    Returns
-    -------
-    float tensor (B,), 0 for upright digits
+    From the moments of their ink, of which each must have some.
     """
     ink = x.squeeze(1) / x.sum((1, 2, 3)).view(-1, 1, 1)
     up = -torch.arange(x.shape[2], dtype=x.dtype)[:, None]

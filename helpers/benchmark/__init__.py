@@ -1,4 +1,5 @@
-"""How fast loading and training are, beside the plain way.
+"""How fast loading and training are, beside the plain way; and how long a notebook takes.
 
-Import nothing from here: `python -m helpers.benchmark` measures, and writes README.md.
+`python -m helpers.benchmark` measures, and writes README.md. `helpers.execute` notes into it how
+long a notebook took.
 """

@@ -8,55 +8,72 @@ the machine does disturbs all of them.
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from statistics import median
+from typing import NamedTuple
 
 import torch
 
-from helpers.benchmark.loops import KEPT, LADDER, PublicCVAE, climb, public_loop, public_loss
-from helpers.notebooks import definitions
+from helpers.benchmark import loops
+from helpers.benchmark.loops import KEPT, LADDER, climb, public_loop
+from helpers.notebooks import ROOT, definitions
+from helpers.results.names import EXPERIMENTS
+from helpers.results.weights import read_weights
 
-MODELS = {  # experiment -> its notebook, its class, its loss, its batch size
-    "fc_vanilla": ("autoencoders_fc", "FCAutoencoder", "reconstruction_loss", 128),
-    "conv_vanilla": ("autoencoders_conv", "SketchAutoencoder", "reconstruction_loss", 64),
-    "cvae": ("cvae_mnist", "CVAE", "negative_elbo", 125),
-    "public": (None, PublicCVAE, public_loss, 64),
-}
 RUNGS = [*LADDER, "fit"]
-PUBLIC = ["public loop", "fit"]  # the same layers and the same batches
+PUBLIC_RUNGS = ["public loop", "fit"]  # the same layers and the same batches
 
 
-def build(name, pca):
-    """A model as its notebook begins to train it, and its loss."""
-    notebook, kind, loss, _ = MODELS[name]
-    if notebook:
-        found = definitions(notebook)
-        kind, loss = getattr(found, kind), getattr(found, loss)
+class Recipe(NamedTuple):
+    """A model that is still to be trained: by names, which other processes understand."""
+
+    notebook: str | None  # that defines it; None: helpers.benchmark.loops does
+    kind: str  # its class
+    arguments: dict  # of the class
+    loss: str
+    training: dict  # batch_size, lr, weight_decay
+
+
+PUBLIC = Recipe(None, "PublicCVAE", {}, "public_loss", {"batch_size": 64})
+
+
+def published(name):
+    """The Recipe of an experiment's published weights, which say it themselves."""
+    _, metadata = read_weights(ROOT / "output" / name / "model.safetensors")
+    settings = metadata["settings"]
+    training = {key: settings["training"][key] for key in ("batch_size", "lr", "weight_decay")}
+    notebook, loss = EXPERIMENTS[name].notebook, settings["training"]["loss"]
+    return Recipe(notebook, metadata["class"], settings["model"], loss, training)
+
+
+def build(recipe, pca):
+    """The model of a Recipe as its training begins, and its loss."""
+    found = definitions(recipe.notebook) if recipe.notebook else loops
     torch.manual_seed(42)
-    model = kind()
+    model = getattr(found, recipe.kind)(**recipe.arguments)
     start = getattr(model, "sketcher", model)
     if hasattr(start, "start_from_pca"):
         start.start_from_pca(pca)
-    return model, loss
+    return model, getattr(found, recipe.loss)
 
 
-def ladder(name, pca, train, val, steps, rounds, rungs=RUNGS):
+def ladder(recipe, pca, train, val, steps, rounds, rungs=RUNGS):
     """Seconds a step in every round, and the validation loss, of each rung and of `fit`."""
-    part = tuple(t[: steps * MODELS[name][-1]].clone() for t in train)
+    part = tuple(t[: steps * recipe.training["batch_size"]].clone() for t in train)
     seen = {rung: [] for rung in rungs}
     context = get_context("forkserver")  # a fork of a process that has computed in threads hangs
     context.set_forkserver_preload([__name__])  # imports once for all
     with ProcessPoolExecutor(1, context) as plain, ProcessPoolExecutor(1, context) as keeping:
         for rung in rounds * rungs:
             process = keeping if rung in RUNGS[RUNGS.index(KEPT) :] else plain
-            seen[rung].append(process.submit(train_once, name, pca, rung, part, val).result())
+            seen[rung].append(process.submit(train_once, recipe, pca, rung, part, val).result())
     return {
         rung: {"rounds_s": [s for s, _ in results], "loss": median(v for _, v in results)}
         for rung, results in seen.items()
     }
 
 
-def train_once(name, pca, rung, train, val):
-    model, loss_fn = build(name, pca)
+def train_once(recipe, pca, rung, train, val):
+    model, loss_fn = build(recipe, pca)
     if rung == "public loop":
         return public_loop(model, *train), 0.0
-    batch_size = MODELS[name][-1]
+    batch_size = recipe.training["batch_size"]
     return climb(rung, model, train, val, loss_fn, len(train[0]) // batch_size, batch_size)

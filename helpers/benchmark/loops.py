@@ -46,7 +46,6 @@ def climb(rung, model, train, val, loss_fn, steps, batch_size, lr=1e-3):
 def loop(model, train, loss_fn, batch_size, lr, on):
     """One epoch with what is `on`; its seconds."""
     device = this_process().device
-    start = time.perf_counter()
     layout = torch.channels_last if "channels_last" in on else torch.contiguous_format
     model.to(device, memory_format=layout).train()
     optimizer = torch.optim.Adam(model.parameters(), lr)
@@ -58,6 +57,7 @@ def loop(model, train, loss_fn, batch_size, lr, on):
         data = batches([t.to(device) for t in (images, *train[1:])], batch_size)
     else:
         data = DataLoader(TensorDataset(to_unit(images), *train[1:]), batch_size, shuffle=True)
+    start = time.perf_counter()  # like the seconds of `fit`: without what is prepared once
     for batch in data:
         loss = loss_fn(model, *(t.to(device) for t in batch))["loss"]
         optimizer.zero_grad()

@@ -1,11 +1,15 @@
 """The benchmark's figure, and its page."""
 
+import json
+import os
+from pathlib import Path
 from statistics import median
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from helpers.figures.plots import STYLE
+from helpers.system.files import write_text
 
 TITLES = {
     "fc_vanilla": "fully-connected autoencoder",
@@ -23,13 +27,43 @@ def in_words(found):
     return f"{np.median(found):.2f} ({found.min():.2f} to {found.max():.2f})"
 
 
-def page(results, figure):
-    """The results as a page in Markdown, which shows the file `figure`."""
+def write_page(folder, place):
+    """Write README.md into the folder `place`, of what is in `folder`; return its words."""
+    results, times = folder / "benchmark.json", folder / "waiting.json"
+    lines = ["# How fast it is", ""]
+    if results.exists():
+        figure = Path(os.path.relpath(folder / "ladder.png", place)).as_posix()
+        lines += of_benchmark(json.loads(results.read_text(encoding="utf-8")), figure)
+    else:
+        lines += ["`make bench` measures it, in at most eight minutes, and writes this page.", ""]
+    if times.exists():
+        lines += of_waiting(json.loads(times.read_text(encoding="utf-8")))
+    words = "\n".join(lines)
+    write_text(place / "README.md", words)
+    return words
+
+
+def of_waiting(times):
+    """How long the notebooks take, as lines of Markdown."""
+    return [
+        "## How long a notebook takes",
+        "",
+        "From its first cell to its last, as the latest run saw it: `make publish` loads all "
+        "weights, `make retrain` trains all models.",
+        "",
+        "| notebook | run | minutes | machine |",
+        "| --- | --- | ---: | --- |",
+        *(f"| {name} | `{run}` | {found['minutes']:.1f} | {found['machine']} |"
+          for name, runs in sorted(times.items()) for run, found in sorted(runs.items())),
+        "",
+    ]  # fmt: skip
+
+
+def of_benchmark(results, figure):
+    """What `make bench` measured, as lines of Markdown which show the file `figure`."""
     machine, loads, beaten = (results[name] for name in ("machine", "loading", "beat_pca"))
     minutes = beaten["minutes"]
     lines = [
-        "# How fast it is",
-        "",
         f"`make bench` wrote this page on {machine['device']} with {machine['threads']} threads "
         f"(PyTorch {machine['torch']}), in {results['minutes_of_benchmark']:.0f} minutes. "
         "All ways to train take turns in one run: ratios are medians over the rounds, with the "
@@ -68,7 +102,7 @@ def page(results, figure):
         f"better than PCA with 128 components ({beaten['mse_of_pca']:.5f}) on the validation set.",
         "",
     ]
-    return "\n".join(lines)
+    return lines
 
 
 def draw_ladder(ladder):

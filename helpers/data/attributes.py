@@ -29,22 +29,11 @@ ATTRIBUTES = (
 def read_attributes(path):
     """Read `lfw_attributes.txt`, with real-valued or with binarised scores.
 
-    Parameters
-    ----------
-    path : path of a tab-separated text file in UTF-8: comment lines, a header line that begins
-        "#<TAB>person<TAB>imagenum", then one line a photo. Columns are found by their names.
-
-    Returns
-    -------
-    DataFrame (n, 73) of float32, its columns in the order of `ATTRIBUTES`, its rows in the file's
-        order, indexed by (person, imagenum)
-
-    Raises
-    ------
-    ValueError : naming the line, if it is no such table: columns missing, a score that is no
-        finite number, a photo listed twice.
+    It is tab-separated, in UTF-8: comment lines, a header line "#<TAB>person<TAB>imagenum...",
+    then a line a photo. Columns are found by their names. Returns a DataFrame (n, 73) of float32,
+    columns in the order of `ATTRIBUTES`, rows in the file's, indexed by (person, imagenum).
+    A ValueError names the line that is wrong.
     """
-    validation.paths(path=path)
     try:
         with open(path, encoding="utf-8-sig") as file:
             lines = enumerate(file, start=1)

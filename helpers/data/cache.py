@@ -37,16 +37,9 @@ def prepared(folders, name, made_from, build):
     happen in a temporary folder that is renamed at the end: a killed one leaves nothing that looks
     usable. Of several processes, one builds and the others wait for it.
 
-    Parameters
-    ----------
-    folders : list of path; all are searched, the first that can be written to is built in
-    name : str, a legible beginning for the folder's name
-    made_from : what JSON can hold: all that the result depends on; another value, another folder
-    build : callable(folder), writes the files into an empty folder
-
-    Raises
-    ------
-    OSError : if no folder can be written to, or the disk is full.
+    All `folders` are searched, and the first that can be written to is built in. `name` is a
+    legible beginning for the entry's name; `made_from`, of what JSON can hold, is all that the
+    result depends on: another value, another entry. `build` writes files into an empty folder.
     """
     key = json.dumps(made_from, sort_keys=True)
     entry = f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
@@ -100,8 +93,8 @@ def build_in(folder, entry, key, build):
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        words = f"no room for what is prepared from {entry}: {error.strerror}. Free some space, "
-        words += "older folders there may be deleted"
+        what = f"no room for {entry}: {error.strerror}. Free some space, "
+        words = f"{what}older folders there may be deleted"
         raise OSError(error.errno, words, str(folder)) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

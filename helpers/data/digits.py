@@ -32,12 +32,7 @@ def read_mnist(data_dir):
 
     Its files may be packed, have a dot in their names, or lie in folders of their own names, as
     Kaggle has them. Returns uint8 images (n, 28, 28) and int64 labels (n,) to train on, and the
-    same to test on.
-
-    Raises
-    ------
-    ConnectionError, FileNotFoundError : if a file is missing and cannot be had, or put there.
-    ValueError : if a file is not MNIST's.
+    same to test on. ConnectionError, or FileNotFoundError, if a file cannot be had, or put there.
     """
     arrays = []
     for name in MD5:

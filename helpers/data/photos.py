@@ -14,7 +14,7 @@ import zlib
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -30,7 +30,6 @@ MAX_BYTES = 16 << 20
 MAX_PHOTO_BYTES = 1 << 20
 MAX_TOTAL_BYTES = 16 << 30
 MAX_PIXELS = 16_000_000
-MAX_LOOKED_INTO = 100  # folders or files, to find out whether photos lie there
 DAMAGED = (  # what gzip, tarfile and zipfile raise, and what they let pass that breaks on damage
     gzip.BadGzipFile, zlib.error, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError,
     struct.error, OverflowError, ValueError,
@@ -40,6 +39,12 @@ DAMAGED = (  # what gzip, tarfile and zipfile raise, and what they let pass that
 def photo_name(person, imagenum):
     """What a photo is called on disk: "Aaron Eckhart", 1 -> ("Aaron_Eckhart", 1)."""
     return unicodedata.normalize("NFC", person).replace(" ", "_"), int(imagenum)
+
+
+def name_in(file):
+    """The `photo_name` of a file, by its path; None if it is no photo."""
+    match = PHOTO.fullmatch(PurePosixPath(file).name)
+    return photo_name(*match.groups()) if match else None
 
 
 def read_photos(path, crop, size):
@@ -52,8 +57,7 @@ def read_photos(path, crop, size):
 
     def contents():
         for file, content in members(path):
-            match = PHOTO.fullmatch(PurePosixPath(file).name)
-            name = photo_name(*match.groups()) if match else None
+            name = name_in(file)
             if name in paths:
                 skipped[file] = f"the same photo as {paths[name]}"
             elif isinstance(content, bytes) and name and len(content) > MAX_PHOTO_BYTES:
@@ -136,18 +140,26 @@ def upright_rgb(image):
 
 
 def members(path):
-    """All files of a folder or an archive, as (path within, content as bytes or path)."""
+    """All files of a folder or an archive, as (path within, content as bytes or path).
+
+    Nothing is ever unpacked, so that no member's path leads anywhere.
+    """
     if path.is_dir():
-        for folder, folders, files in os.walk(path):
-            folders.sort()
-            for name in sorted(files):
-                file = Path(folder, name)
+        for file in sorted(path.rglob("*")):
+            if file.is_file():
                 yield file.relative_to(path).as_posix(), file
         return
+    total = 0
     try:
-        yield from zip_members(path) if path.suffix.lower() == ".zip" else tar_members(path)
-    except Refused:
-        raise
+        archive = zip_members(path) if path.suffix.lower() == ".zip" else tar_members(path)
+        for count, (name, size, read) in enumerate(archive, start=1):
+            total += size
+            if count > MAX_MEMBERS or size > MAX_BYTES or total > MAX_TOTAL_BYTES:
+                raise ValueError(
+                    f"refused at {name!r}: at most {MAX_MEMBERS:,} files of {MAX_BYTES:,} bytes "
+                    f"are read, {MAX_TOTAL_BYTES:,} bytes together"
+                )
+            yield name, read()
     except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise  # the disk's fault: not found, not allowed
@@ -156,8 +168,16 @@ def members(path):
         ) from error
 
 
+def zip_members(path):
+    """(name, size, function that reads it) of each file."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if not member.is_dir():
+                yield member.filename, member.file_size, partial(archive.read, member)
+
+
 def tar_members(path):
-    guard = Guard(path)
+    """As `zip_members`; each file must be read before the next one is asked for."""
     with open(path, "rb") as start:
         packed = start.read(2) == b"\x1f\x8b"  # some browsers unpack it, and keep the name
     with (
@@ -165,12 +185,11 @@ def tar_members(path):
         tarfile.open(fileobj=file, mode="r|", bufsize=1 << 18, tarinfo=StrictHeader) as tar,
     ):
         for member in tar:
-            guard.check(member.name, member.size)
             if member.isreg():
-                yield member.name, tar.extractfile(member).read()
+                yield member.name, member.size, tar.extractfile(member).read
             tar.members.clear()  # tarfile would keep them all
         while rest := file.read(1 << 20):  # to the end, where gzip's checksum is
-            guard.check("padding", len(rest))
+            yield "padding", len(rest), bytes
 
 
 class StrictHeader(tarfile.TarInfo):
@@ -189,59 +208,20 @@ class StrictHeader(tarfile.TarInfo):
         return header
 
 
-def zip_members(path):
-    with zipfile.ZipFile(path) as archive:
-        guard = Guard(path)
-        for member in archive.infolist():
-            guard.check(member.filename, member.file_size)
-            if not member.is_dir():
-                yield member.filename, archive.read(member)
-
-
-class Refused(ValueError):
-    """An archive that is not damaged, but not to be trusted."""
-
-
-class Guard:
-    """Refuses archives that were made to do harm. Nothing is unpacked, so nothing could escape."""
-
-    def __init__(self, path):
-        self.path, self.count, self.bytes = path, 0, 0
-
-    def check(self, name, size):
-        self.count += 1
-        self.bytes += size
-        parts = re.split(r"[/\\]", name)
-        if ".." in parts or not parts[0] or ":" in parts[0]:
-            raise Refused(f"{self.path} is not to be trusted: {name!r} points outside of it.")
-        if self.count > MAX_MEMBERS or size > MAX_BYTES or self.bytes > MAX_TOTAL_BYTES:
-            raise Refused(
-                f"{self.path} is refused at {name!r}: at most {MAX_MEMBERS:,} files of"
-                f" {MAX_BYTES:,} bytes are read, {MAX_TOTAL_BYTES:,} bytes together."
-            )
+def count_photos(path):
+    """How many photos an archive has; each is read, so that its checksum is compared."""
+    return len({name_in(file) for file, _ in members(path)} - {None})
 
 
 def has_photos(folder):
-    """Whether photos lie in a folder or in one of its first folders."""
-    try:
-        inside = sorted(os.scandir(folder), key=lambda entry: entry.name)[:MAX_LOOKED_INTO]
-        return any(
-            PHOTO.fullmatch(name)
-            for entry in inside
-            for name in (os.listdir(entry) if entry.is_dir() else [entry.name])
-        )
-    except OSError:
-        return False
+    """Whether photos lie in a folder or in one of its folders."""
+    return any(PHOTO.fullmatch(path.name) for level in ("*", "*/*") for path in folder.glob(level))
 
 
 def listing(folder):
     """What is in a folder, for a message: a few names."""
     if not folder.is_dir():
         return "no such folder"
-    names = sorted(
-        entry.name + "/" * entry.is_dir()
-        for entry in os.scandir(folder)
-        if not entry.name.startswith(".")
-    )
+    names = sorted(path.name + "/" * path.is_dir() for path in folder.glob("[!.]*"))
     more = [f"{len(names) - 8:,} more"] if len(names) > 8 else []
     return ", ".join([*names[:8], *more]) or "nothing"

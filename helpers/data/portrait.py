@@ -26,18 +26,9 @@ def cut_face(photo, error):
     Jones, 2001), and framed where `error` is smallest: its distance from face space (Turk &
     Pentland, 1991). The photograph is turned upright as its EXIF data say. Nothing is stored.
 
-    Parameters
-    ----------
-    photo : path of a picture, its bytes, or a uint8 array (H, W, 3)
-    error : callable, uint8 arrays (N, 64, 64, 3) -> (N,): how unlike the training faces each is
-
-    Returns
-    -------
-    uint8 array (64, 64, 3)
-
-    Raises
-    ------
-    ValueError : if it is no picture that can be read, or has no face, several, or one too small.
+    `photo` is the path of a picture, its bytes, or a uint8 array (H, W, 3); `error` says of uint8
+    arrays (N, 64, 64, 3) how unlike the training faces each is: (N,). Returns uint8 (64, 64, 3). A
+    ValueError says that it is no picture that can be read, or has no face, several, or a small one.
     """
     picture = read_picture(photo)
     shrunk = picture.copy()

@@ -5,15 +5,9 @@ import torch
 
 
 def to_tensor(images):
-    """Images as a tensor that still takes one byte a value.
+    """Images, uint8 (N, H, W, 3) or (N, H, W), as a tensor that still takes one byte a value.
 
-    Parameters
-    ----------
-    images : uint8 array (N, H, W, 3) or (N, H, W), values 0..255
-
-    Returns
-    -------
-    uint8 tensor (N, 3, H, W) or (N, 1, H, W), channels last in memory
+    It is (N, 3, H, W) or (N, 1, H, W), channels last in memory.
     """
     images = np.array(images)  # a copy: torch does not take read-only memory maps
     if images.dtype != np.uint8 or images.ndim not in (3, 4):

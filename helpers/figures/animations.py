@@ -20,11 +20,8 @@ ALIKE = 1  # of 255: how much worse than a new film an old one may show the fram
 def page(rows, captions, size=160):
     """Rows of images with a caption under each, drawn in milliseconds (Matplotlib takes tenths).
 
-    Parameters
-    ----------
-    rows : sequence of float tensors (n, C, H, W) in [0, 1], one a row; C is 1 or 3
-    captions : sequence of sequences of str, as many as images; an empty row leaves no room
-    size : int, an image's height and width in pixels; the page is a Pillow image
+    A row is a float tensor (n, C, H, W) in [0, 1], C 1 or 3; its captions are n str, or none, which
+    leaves no room. `size` is an image's in pixels. Returns a Pillow image.
     """
     heights = [size + GAP + (CAPTION if words else 0) for words in captions]
     width = GAP + max(map(len, rows)) * (size + GAP)

@@ -47,7 +47,7 @@ def digits_map(drawn, codes, labels, title):
     with plt.rc_context(STYLE):
         fig, (left, right) = plt.subplots(1, 2, figsize=(10, 5.4), layout="compressed",
                                           sharex=True, sharey=True)  # fmt: skip
-        show_image(left, 1 - tiled(drawn, side), extent=(low, high, low, high))
+        show_image(left, tiled(drawn, side), extent=(low, high, low, high))
         digit_scatter(right, normal.cdf(codes), labels)
         left.set(title="every place of the prior, decoded")
         right.set(title="where digits are encoded", xlim=(low, high), ylim=(low, high))

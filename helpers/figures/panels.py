@@ -69,18 +69,10 @@ class Panel(widgets.VBox):
 def face_editor(decode, photos, codes, directions, start=None, limit=2.0):
     """A panel to choose a face and to move its code along named directions.
 
-    Parameters
-    ----------
-    decode : callable, float tensor (B, latent_dim) on the CPU -> (B, C, H, W) in [0, 1]
-    photos : float tensor (N, C, H, W) in [0, 1], the faces to choose from
-    codes : float tensor (N, latent_dim) on the CPU, their codes
-    directions : dict of name -> float tensor (latent_dim,) on the CPU, a slider each
-    start : dict of name -> where that slider begins, or None: all at 0
-    limit : float, how far a slider goes, in both ways
-
-    Returns
-    -------
-    Panel: the photo, its reconstruction decode(z), and decode(z + sum of slider * direction)
+    It shows the photo, its reconstruction decode(z), and decode(z + sum of slider * direction).
+    `codes` (N, latent_dim) are those of the `photos` (N, C, H, W) in [0, 1]. `directions` is a dict
+    of name -> (latent_dim,), a slider each, which begins at `start[name]`, else 0, and goes up to
+    `limit` in both ways. All tensors are on the CPU.
     """
     start = start or {}
 
@@ -103,17 +95,10 @@ def face_editor(decode, photos, codes, directions, start=None, limit=2.0):
 
 
 def digit_machine(decode, hands, directions):
-    """A panel that writes any digit, and any number, in a handwriting of choice.
+    """A panel that writes any digit, and under it any number, in a handwriting of choice.
 
-    Parameters
-    ----------
-    decode : callable, (codes (B, latent_dim), labels int64 (B,)) -> (B, 1, H, W) in [0, 1]
-    hands : float tensor (N, latent_dim) on the CPU, the handwritings to choose from
-    directions : dict of name -> float tensor (latent_dim,) on the CPU, a slider each
-
-    Returns
-    -------
-    Panel: a digit, and under it the number, in one handwriting
+    `decode` draws (B, 1, H, W) in [0, 1] from codes (B, latent_dim) and labels int64 (B,). `hands`
+    (N, latent_dim) are the handwritings to choose from, `directions` as `face_editor` has them.
     """
 
     def draw(values):

@@ -1,4 +1,4 @@
-"""Every figure's look, in one place; and how it gets to the disk and into a notebook.
+"""Every figure's look, in one place (digits' colours: maps.py); and how it gets to the disk.
 
 Whatever draws returns the Matplotlib Figure. Images are float tensors (n, C, H, W) in [0, 1], with
 C 1 or 3; rows, titles, labels and sides in inches (`cell`) mean the same in all functions.
@@ -42,15 +42,9 @@ TRAINING = " (training)"  # what ends the name of an error on the training data
 
 
 def image_grid(rows, title, row_labels=None, column_labels=None, notes=None, cell=0.9):
-    """A grid of images, labelled.
+    """A grid of images, a tensor (n, C, H, W) a row, labelled.
 
-    Parameters
-    ----------
-    rows : sequence of images (n, C, H, W), one a row of the grid
-    title : str, says what is compared
-    row_labels, column_labels : sequences of str, or None
-    notes : sequence of sequences of str, the words under each image, or None
-    cell : float, an image's side in inches
+    `notes` are the words under each image, a sequence of str a row.
     """
     lines = [line for label in row_labels or () for line in label.split("\n")]
     left = 0.16 + 0.075 * max(map(len, lines)) if row_labels else 0.1
@@ -95,11 +89,8 @@ def two_rows(images, title, against=None):
     """Up to sixteen images in two rows; with the originals `against`, their PSNR under them."""
     images = images[:16]
     half = (len(images) + 1) // 2
-    notes = None
-    if against is not None:
-        words = decibels(images, against[: len(images)])
-        notes = [words[:half], words[half:]]
-    return image_grid(images.split(half), title, notes=notes)
+    words = [] if against is None else decibels(images, against[: len(images)])
+    return image_grid(images.split(half), title, notes=[words[:half], words[half:]])
 
 
 def decibels(images, originals):
@@ -119,16 +110,10 @@ def show_image(ax, image, extent=None):
 
 def curves(histories, title, ylabel="loss", columns=("train_loss", "val_loss"), line=None,
            scale="log"):  # fmt: skip
-    """Learning curves of one or several trainings.
+    """Learning curves of up to seven trainings: a dict of name -> DataFrame as `fit` returns it.
 
-    Parameters
-    ----------
-    histories : dict of name -> DataFrame as `fit` returns it, one to seven
-        A history without a column "epoch" is drawn over its column "step".
-    title, ylabel : str
-    columns : one to three of a history's columns to draw: solid, dashed, dotted
-    line : (name, value) of a level to compare with, or None
-    scale : "log" or "linear", of the loss's axis
+    Of each, one to three `columns` are drawn: solid, dashed, dotted; over "step" where there is no
+    "epoch". `line`, (name, value), is a level to compare with; `scale` is "log" or "linear".
     """
     with plt.rc_context(STYLE):
         fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
@@ -163,16 +148,10 @@ def readable_ticks(ax):
 def frontiers(tables, title, x_columns, y, label):
     """What each method pays, in several currencies, for the same success.
 
-    Markers are hollow and become smaller from method to method, so that curves which lie upon each
-    other are seen.
-
-    Parameters
-    ----------
-    tables : dict of name -> DataFrame, a row a setting, in order; one to seven
-    title : str
-    x_columns : the columns that say what it costs, a panel each
-    y : the column that says how well it works, in shares of 1
-    label : the column whose values are written beside the last method's points
+    `tables` has a DataFrame for each of up to seven methods, a row a setting. `x_columns` say what
+    it costs, a panel each, `y` how well it works, in shares of 1; the values of the column `label`
+    are written beside the last method's points. Markers are hollow and become smaller from method
+    to method, so that curves which lie upon each other are seen.
     """
     with plt.rc_context(STYLE):
         fig, axes = plt.subplots(
@@ -198,12 +177,8 @@ def frontiers(tables, title, x_columns, y, label):
 def by_latent_dim(errors, title):
     """Errors by the length of the code, and the test errors as shares of PCA's.
 
-    Parameters
-    ----------
-    errors : dict of name -> dict of latent_dim (int, or a str of one) -> error above 0; one to
-        seven names, all with the same latent_dim
-        "NAME (training)" is drawn dashed in the colour of NAME, and in the left panel only.
-    title : str
+    `errors` is a dict of up to seven names, "PCA" among them, -> dict of latent_dim (int, or a str
+    of one) -> error. "NAME (training)" is drawn dashed in the colour of NAME, in the left panel.
     """
     sizes = [int(size) for size in errors["PCA"]]
     names = [name for name in errors if not name.endswith(TRAINING)]
@@ -212,12 +187,12 @@ def by_latent_dim(errors, title):
         for name, found in errors.items():
             i = names.index(name.removesuffix(TRAINING))
             look = {"marker": MARKERS[i], "color": COLOURS[i], "markersize": 5}
+            values = list(found.values())
             if name in names:
-                left.plot(sizes, list(found.values()), label=name, **look)
-                shares = np.divide(list(found.values()), list(errors["PCA"].values()))
-                right.plot(sizes, shares, **look)
+                left.plot(sizes, values, label=name, **look)
+                right.plot(sizes, np.divide(values, list(errors["PCA"].values())), **look)
             else:
-                left.plot(sizes, list(found.values()), "--", label=name, fillstyle="none", **look)
+                left.plot(sizes, values, "--", label=name, fillstyle="none", **look)
         left.set(yscale="log", ylabel="MSE")
         right.set(ylabel="test MSE, share of PCA's")
         readable_ticks(left)

@@ -7,15 +7,16 @@ import signal
 import threading
 import zlib
 from functools import partial
-from numbers import Integral, Real
 from pathlib import Path
 
+import torch
+
 from helpers.figures import plots
-from helpers.results.keys import constructor_arguments, differences, digest, named, plain
+from helpers.results.keys import constructor_arguments, flat, named, plain
 from helpers.results.weights import read_weights, save_weights
-from helpers.system import validation
 from helpers.system.files import make_folder, write_json
 from helpers.system.processes import is_first, silence_others, this_process, wait_for_all
+from helpers.training.checkpoints import differences, digest
 from helpers.training.loop import fit
 
 PUBLISHED_FROM = ("lfw-deepfunneled", "mnist")  # as `get_dataset` names them
@@ -32,33 +33,18 @@ class Experiment:
     experiment's folder `own/`: weights, and from then on metrics and figures. It is found there
     again. Only `retrain=True` replaces published weights.
 
-    Parameters
-    ----------
-    name : str, the experiment's
-    data : dict for JSON that says which data it is about: `attrs.attrs["data"]` or `digits.data`,
-        with whatever else chooses among them, such as the seed of a split
-    output_dir : path of the folder of all experiments; ~ is the home
-
-    Attributes
-    ----------
-    folder : Path, where its results go
-    root : Path of all experiments with such data, as `load_experiment` takes it for output_dir
-    metrics : dict of what was recorded
+    `data`, a dict for JSON, says which data it is about: `attrs.attrs["data"]` or `digits.data`,
+    with whatever else chooses among them, such as the seed of a split. Results go to `folder`,
+    recorded numbers are in `metrics`, and `root` has all experiments with such data: it is
+    what `load_experiment` takes for output_dir.
     """
 
     def __init__(self, name, data, output_dir="output"):
-        validation.texts(name=name)
-        validation.kinds(dict, "a dict that says which data they are", data=data)
-        validation.paths(output_dir=output_dir)
         self.name, self.data = name, plain(data, "data")
-        root = Path(output_dir).expanduser()
-        source = data.get("faces", data.get("digits"))
-        if not isinstance(source, str):
-            raise ValueError(f'data must name its "faces" or its "digits", got {data}')
-        if source in PUBLISHED_FROM:
-            self.root = root
-        else:
-            self.root = root / "standin" / ("" if source in STAND_INS else source)
+        self.root = Path(output_dir).expanduser()
+        source = data["faces"] if "faces" in data else data["digits"]
+        if source not in PUBLISHED_FROM:
+            self.root = self.root / "standin" / ("" if source in STAND_INS else source)
         self.published = self.folder = self.root / name
         make_folder(self.folder)
         self.metrics = {}
@@ -67,18 +53,11 @@ class Experiment:
     def fit(self, model, train, val, loss_fn, *, retrain=False, start=None, **settings):
         """Give `model` the weights that `fit` leaves with these settings: kept ones, or new ones.
 
-        Parameters
-        ----------
-        model, train, val, loss_fn : as `helpers.training.loop.fit` takes them. The model keeps its
-            constructor's arguments as attributes of the same names.
-        retrain : bool, train even where weights are there, and publish the new ones
-        start : dict for JSON, what the model starts from where that is no fresh network, or None
-        settings : all other keywords of `fit`; each counts, as does the loss by its name with the
-            keywords that functools.partial gives it
-
-        Returns
-        -------
-        history : DataFrame of the training that made the weights, as `fit` returns it
+        All arguments are those of `helpers.training.loop.fit`, and the outcome is its history. Each
+        setting counts, as does the loss by its name with the keywords that functools.partial gives
+        it. The model keeps its constructor's arguments as attributes of the same names; `start`, a
+        dict for JSON, says what it starts from where that is no fresh network. With `retrain` it is
+        trained even where weights are there, and the new ones are published.
         """
         every = inspect.signature(fit).bind_partial(model, train, val, loss_fn, **settings)
         every.apply_defaults()
@@ -123,18 +102,11 @@ class Experiment:
         For sweeps over many small models and for slow baselines, of which only the numbers and the
         pictures are kept. An interrupt ends all of it, and nothing is kept.
 
-        Parameters
-        ----------
-        function : callable that shows the `figures` and returns a dict for JSON
-        figures : names of the figures; shown again where it need not run
-        retrain : bool, measure even where the outcome is known, and publish it
-        settings : for JSON, all that the outcome depends on beside the data
-
-        Returns
-        -------
-        dict as JSON gives it back: its keys are texts, its numbers have five digits
+        The function returns a dict for JSON, and shows the `figures`, whose names are listed: they
+        are shown again where it need not run. `settings`, for JSON, are all that the outcome
+        depends on beside the data. With `retrain` it is measured anyway, and published. The
+        outcome is as JSON gives it back: its keys are texts, its numbers have five digits.
         """
-        validation.kinds((list, tuple), "a list or a tuple of names", figures=figures)
         what = named(function)
         what = what if isinstance(what, dict) else {"name": what}
         key = {"function": what, "data": self.data, "settings": plain(settings, "settings")}
@@ -146,7 +118,7 @@ class Experiment:
             if kept is None:
                 why = f"there is nothing at {path} yet"
             elif kept["key"] != key:
-                why = f"{path} is of other settings: {differences(kept['key'], key)}"
+                why = f"{path} is of other settings: {differences(flat(kept['key']), flat(key))}"
             elif kept["figures"] != _checksums(path.parent, figures):
                 why = f"a figure of {path} is missing or was drawn anew"
             else:
@@ -160,7 +132,7 @@ class Experiment:
         path = published if retrain or not published.exists() else own
         self._go_on_in(path.parent)
         with stopping_whole():
-            found = json.loads(json.dumps(rounded(function(**settings), what["name"])))
+            found = rounded(function(**settings))
         if is_first():
             checksums = _checksums(path.parent, figures)
             if None in checksums.values():
@@ -173,7 +145,7 @@ class Experiment:
 
         A file that says the same already is left alone.
         """
-        self.metrics |= rounded(metrics, "metrics")
+        self.metrics |= rounded(metrics)
         path = self.folder / "metrics.json"
         if is_first() and not _says(path, self.metrics):
             write_json(path, self.metrics)
@@ -195,7 +167,7 @@ class Experiment:
             why = _misfit(path, model, key, tensors, metadata)
             if not why:
                 model.load_state_dict(tensors)
-                model.to(this_process().device).eval()
+                model.to(this_process().device, memory_format=torch.channels_last).eval()
                 self._go_on_in(path.parent)
                 print(f"{self.name}: weights loaded, trained in {_minutes(metadata['history'])}.")
                 return metadata["history"]
@@ -211,8 +183,9 @@ class Experiment:
             if is_first():
                 save_weights(path, model, key, history, self.root / "shared")
             wait_for_all()
-            # Rounded, as every later run sees them
+            # Rounded, and laid out, as every later run sees them
             model.load_state_dict(read_weights(path)[0])
+            model.to(this_process().device, memory_format=torch.channels_last)
         return history
 
     def _go_on_in(self, folder):
@@ -250,21 +223,10 @@ class _Interrupted(BaseException):
     """What `fit` does not catch."""
 
 
-def rounded(value, name, digits=DIGITS):
-    """Numbers with the digits that mean something, as JSON holds them."""
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # of NumPy or PyTorch
-        value = value.item()
-    if isinstance(value, dict):
-        return {str(key): rounded(item, f"{name}[{key!r}]") for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [rounded(item, name) for item in value]
-    if isinstance(value, Real) and not isinstance(value, Integral):
-        return float(f"{value:.{digits}g}")
-    if value is None or isinstance(value, (str, Integral)):
-        return value
-    raise TypeError(
-        f"{name} must be numbers, dicts or lists of them, got {validation.describe(value)}"
-    )
+def rounded(found):
+    """Numbers, and dicts and lists of them, as JSON gives them back: with `DIGITS` digits."""
+    text = json.dumps(found, default=lambda number: number.item())  # of NumPy or PyTorch
+    return json.loads(text, parse_float=lambda number: float(f"{float(number):.{DIGITS}g}"))
 
 
 def _says(path, metrics):
@@ -300,7 +262,7 @@ def _misfit(path, model, key, tensors, metadata):
     if metadata["class"] != kind:
         return f"{path} is of another model: {metadata['class']} there, {kind} here"
     if metadata["settings"] != key:
-        return f"{path} is of other settings: {differences(metadata['settings'], key)}"
+        return f"{path} is of other settings: {differences(flat(metadata['settings']), flat(key))}"
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     names = [name for name in found | wanted if found.get(name) != wanted.get(name)]

@@ -1,9 +1,10 @@
-"""What a training depends on, in words and numbers: by this key its weights are found again."""
+"""What a training depends on, in words and numbers: by this key its weights are found again.
+
+Whether kept weights have the key is decided in experiments.py.
+"""
 
 import functools
-import hashlib
 import inspect
-import json
 from numbers import Integral, Real
 
 import torch
@@ -63,21 +64,8 @@ def plain(value, name):
     )
 
 
-def digest(key):
-    """Twelve hex digits that tell a key from others; names the files of own settings."""
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def differences(found, wanted):
-    """In which settings two keys differ, as text for a person."""
-    found, wanted = _flat(found), _flat(wanted)
-    names = [n for n in found | wanted if found.get(n) != wanted.get(n)]
-    return ", ".join(f"{n} {found.get(n)} there, {wanted.get(n)} here" for n in names)
-
-
-def _flat(key, prefix=""):
+def flat(key, prefix=""):
+    """A key one level deep: "training.lr" in place of a dict in a dict."""
     if not isinstance(key, dict):
         return {prefix.removesuffix("."): key}
-    return {
-        k: v for name, value in key.items() for k, v in _flat(value, f"{prefix}{name}.").items()
-    }
+    return {k: v for name, value in key.items() for k, v in flat(value, f"{prefix}{name}.").items()}

@@ -1,4 +1,7 @@
-"""The one table of the course's experiments: which notebook makes them, what they are."""
+"""The one table of the course's experiments: which notebook makes them, what they are.
+
+The rows of the README's table of results are in tables.py.
+"""
 
 from typing import NamedTuple
 

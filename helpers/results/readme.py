@@ -6,7 +6,7 @@ from PIL import Image
 
 from helpers.results import tables
 from helpers.results.names import CAPTIONS, EXPERIMENTS
-from helpers.system.files import write_text
+from helpers.system.files import write_json, write_text
 
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- results: begin, written by make readme -->", "<!-- results: end -->"
@@ -84,7 +84,7 @@ def update(readme, output):
 
 
 if __name__ == "__main__":
-    tables.write(ROOT / "output")
+    write_json(ROOT / "output" / "results.json", tables.collect(ROOT / "output"))
     changed = write_text(ROOT / "output" / "README.md", gallery(ROOT / "output"))
     changed |= update(ROOT / "README.md", ROOT / "output")
     print("The READMEs have the new results." if changed else "The READMEs are up to date.")

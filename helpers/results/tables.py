@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from helpers.results.names import EXPERIMENTS
-from helpers.system.files import write_json
 
 NOT_PUBLISHED = {"own", "standin", "executed"}
-BASELINES = ("pca_128", "pca_32", "linear_128")  # which fc_vanilla measures beside itself
+BASELINES = ("pca_128", "pca_32")  # which fc_vanilla measures beside itself
 ALIASES = {  # what is measured of several methods goes by the name of the network's
     ("conv_occlusion", "psnr_inside"): ("conv_occlusion", "psnr_inside_skips"),
     ("conv_occlusion", "psnr_outside"): ("conv_occlusion", "psnr_outside_skips"),
@@ -24,6 +23,7 @@ class Row(NamedTuple):
     baselines: dict  # name -> (experiment, metric), of which the best is shown
     difference: tuple = ()  # paired, ours minus the best of them
     less: bool = True  # is better
+    times: int = 1  # what all numbers are multiplied by, for the eye
 
 
 def _of_methods(experiment, metric, *methods):
@@ -36,22 +36,23 @@ def _slug(name):
 
 def _mse(what, name, numbers=128):
     baselines = {f"PCA, {numbers} numbers": (f"pca_{numbers}", "test_mse")}
-    return Row(what, (name, "test_mse"), baselines, (name, "mse_minus_pca"))
+    return Row(f"1000 x MSE, {what}", (name, "test_mse"), baselines, (name, "mse_minus_pca"),
+               times=1000)  # fmt: skip
 
 
 DENOISERS = ("non-local means", "total variation", "wavelets", "PCA projection")
 ROWS = (
-    _mse("MSE, plain fully-connected autoencoder", "fc_plain"),
-    _mse("MSE, linear autoencoder", "linear_128"),
-    _mse("MSE, fully-connected autoencoder", "fc_vanilla"),
-    _mse("MSE, plain convolutional autoencoder", "conv_plain"),
-    _mse("MSE, convolutional autoencoder", "conv_vanilla"),
-    _mse("MSE, convolutional autoencoder, 32 numbers", "conv_vanilla_32", 32),
-    _mse("MSE, plain fully-connected VAE", "fc_plain_vae"),
-    _mse("MSE, fully-connected VAE", "fc_vae"),
-    _mse("MSE, plain convolutional VAE", "conv_plain_vae"),
-    _mse("MSE, convolutional VAE", "conv_vae"),
-    _mse("MSE, sharp faces", "conv_sharp"),
+    _mse("plain fully-connected autoencoder", "fc_plain"),
+    _mse("linear autoencoder", "linear_128"),
+    _mse("fully-connected autoencoder", "fc_vanilla"),
+    _mse("plain convolutional autoencoder", "conv_plain"),
+    _mse("convolutional autoencoder", "conv_vanilla"),
+    _mse("convolutional autoencoder, 32 numbers", "conv_vanilla_32", 32),
+    _mse("plain fully-connected VAE", "fc_plain_vae"),
+    _mse("fully-connected VAE", "fc_vae"),
+    _mse("plain convolutional VAE", "conv_plain_vae"),
+    _mse("convolutional VAE", "conv_vae"),
+    _mse("sharp faces", "conv_sharp"),
     *(
         Row(f"PSNR in dB, denoising, sigma {sigma}",
             ("conv_denoising", f"psnr_sigma_{sigma}_skips"),
@@ -63,6 +64,10 @@ ROWS = (
         _of_methods("conv_occlusion", "psnr_inside", "biharmonic, told where",
                     "PCA's expectation, told where"),
         ("conv_occlusion", "psnr_gain_inside"), less=False),
+    Row("the same, told where", ("conv_occlusion", "psnr_inside_skips_told_where"),
+        _of_methods("conv_occlusion", "psnr_inside", "biharmonic, told where",
+                    "PCA's expectation, told where"),
+        ("conv_occlusion", "psnr_gain_inside_told"), less=False),
     Row("samples of faces, Fréchet distance", ("conv_generator", "frechet"),
         {"mixture of Gaussians": ("conv_generator", "frechet_mixture"),
          "convolutional VAE": ("conv_generator", "frechet_vae")}),
@@ -99,13 +104,15 @@ def in_order(names):
 
 
 def flat(metrics, prefix=""):
-    """The measures of an experiment, one level deep: name -> number, text or interval."""
+    """The measures of an experiment, one level deep: name -> dict of "value" and its interval."""
     found = {}
     for name, value in metrics.items():
-        if isinstance(value, dict) and "value" not in value:
-            found |= flat(value, f"{prefix}{_slug(name)}_")
-        else:
+        if not isinstance(value, dict):
+            found[f"{prefix}{_slug(name)}"] = {"value": value}
+        elif "value" in value:
             found[f"{prefix}{_slug(name)}"] = value
+        else:
+            found |= flat(value, f"{prefix}{_slug(name)}_")
     return found
 
 
@@ -124,11 +131,9 @@ def collect(output):
     found |= {name: found[of] for name, of in ALIASES.items() if of in found}
     empty = dict.fromkeys(("value", "low", "high", "n"))
     return [
-        {"experiment": experiment, "metric": metric}
-        | empty
-        | (value if isinstance(value, dict) else {"value": value})
+        {"experiment": experiment, "metric": metric} | empty | value
         for (experiment, metric), value in found.items()
-        if isinstance(value, (dict, int, float))
+        if isinstance(value["value"], (int, float))
     ]
 
 
@@ -143,11 +148,12 @@ def table(output):
         best = min if row.less else max
         beside = {name: found[key] for name, key in row.baselines.items() if key in found}
         strongest = best(beside, key=lambda name: beside[name]["value"], default=None)
-        words = f"{strongest}: {number(beside[strongest])}" if strongest else ""
+        words = f"{strongest}: {number(beside[strongest], row.times)}" if strongest else ""
         paired = found.get(row.difference)
         if strongest is None or not _is_of(paired, found[row.ours], beside[strongest]):
             paired = None
-        cells = [row.what, number(found[row.ours]), words, number(paired) if paired else ""]
+        ours, apart = number(found[row.ours], row.times), paired and number(paired, row.times)
+        cells = [row.what, ours, words, apart or ""]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -159,15 +165,8 @@ def _is_of(paired, ours, baseline):
     return paired is not None and abs(paired["value"] - wanted) <= rounding
 
 
-def number(result):
+def number(result, times=1):
     """A result for the eye: four digits, with its interval where it has one."""
-    if not isinstance(result, dict):
-        result = {"value": result}
-    value, low, high = (result.get(name) for name in ("value", "low", "high"))
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return text if low is None else f"{text} ({low:.4g} to {high:.4g})"
-
-
-def write(output):
-    """Write the list to results.json in the folder `output`."""
-    write_json(Path(output) / "results.json", collect(output))
+    numbers = [result.get(name) for name in ("value", "low", "high")]
+    texts = [f"{times * n:.4g}" if isinstance(n, float) else str(n) for n in numbers]
+    return texts[0] if numbers[1] is None else "{} ({} to {})".format(*texts)

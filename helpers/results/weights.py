@@ -19,9 +19,7 @@ import pandas as pd
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save
-from torch import nn
 
-from helpers.system import validation
 from helpers.system.files import read_tensors, replacing
 
 LARGE = 2**18  # bytes from which a tensor is kept once for all
@@ -36,10 +34,6 @@ def save_weights(path, model, settings, history, shared):
     `settings`, a dict for JSON, has the constructor's arguments in "model"; `history` is as `fit`
     returns it; large tensors go into the folder `shared`.
     """
-    validation.kinds(nn.Module, "an nn.Module", model=model)
-    validation.kinds(dict, "a dict", settings=settings)
-    validation.kinds(pd.DataFrame, "a DataFrame", history=history)
-    validation.paths(path=path, shared=shared)
     learned = {name for name, _ in model.named_parameters()}
     tensors = {}
     for name, value in model.state_dict().items():
@@ -66,21 +60,10 @@ def save_weights(path, model, settings, history, shared):
 def read_weights(path):
     """Read what `save_weights` wrote. Nothing is ever unpickled.
 
-    Parameters
-    ----------
-    path : path of a .safetensors file
-
-    Returns
-    -------
-    tensors : dict of tensors, in float32 where they are real numbers
-    metadata : dict of "class" (str), "settings" (dict) and "history" (DataFrame)
-
-    Raises
-    ------
-    FileNotFoundError : if there is no such file.
-    ValueError : if the file is damaged, or of another kind.
+    Returns the tensors by name, in float32 where they are real numbers, and a dict of "class"
+    (str), "settings" (dict) and "history" (DataFrame). A file that is damaged, or of another kind,
+    is refused with a ValueError, a missing one with a FileNotFoundError.
     """
-    validation.paths(path=path)
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there are no weights at {path} yet")

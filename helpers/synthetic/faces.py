@@ -27,30 +27,27 @@ PHOTO = (
     "image_seed", "yaw", "pitch", "roll", "scale", "shift_x", "shift_y", "gaze",
     "light_x", "light_y", "light_warmth", "exposure",
 )  # fmt: skip
-LAYERS = ("Wearing Hat", "Sunglasses", "Mustache", "5 o' Clock Shadow", "Beard", "Eyeglasses")
+PHOTOS_EACH = 4  # of a person
 CHUNK = 32  # images drawn at once: their planes stay in the processor's cache
 
 
-def sample_faces(n=1600, images_per_person=4, seed=42):
-    """Draw the parameters of `n` faces; the last person has fewer where the images do not suffice.
+def sample_faces(n=1600, seed=42):
+    """Draw the parameters of `n` faces, four of each person.
 
-    Returns
-    -------
-    DataFrame (n, 61) of float64, indexed by (person, imagenum) as LFW's attributes are.
-        Columns named as in LFW (`ATTRIBUTES`) are scores in [-1, 1]: -1 is absent, 1 is full
-        strength, and above 0 the attribute counts as present. The others are shape (`SHAPE`,
-        equal for all images of a person) and photo (`PHOTO`: angles in radians, lengths in half
-        image widths).
+    Returns a DataFrame (n, 61), indexed by (person, imagenum) as LFW's attributes are. Columns
+    named as in LFW (`ATTRIBUTES`) are scores in [-1, 1]: -1 is absent, 1 is full strength, and
+    above 0 the attribute counts as present. The others are shape (`SHAPE`, equal for all images of
+    a person) and photo (`PHOTO`: angles in radians, lengths in half image widths).
     """
     rng = np.random.default_rng(seed)
     image = np.arange(n)
-    person = image // images_per_person
+    person = image // PHOTOS_EACH
     people = _sample_people(rng, person[-1] + 1)
     faces = {name: values[person] for name, values in people.items()}
     faces.update(_sample_photos(rng, faces, n))
     names = [f"Synthetic Person {number + 1:04d}" for number in person]
     index = pd.MultiIndex.from_arrays(
-        [names, image % images_per_person + 1], names=["person", "imagenum"]
+        [names, image % PHOTOS_EACH + 1], names=["person", "imagenum"]
     )
     return pd.DataFrame(faces, index=index)[[*ATTRIBUTES, *SHAPE, *PHOTO]]
 
@@ -61,29 +58,18 @@ def face_attributes(faces):
 
 
 def render_faces(faces, dimx=64, dimy=64):
-    """Draw faces; the same parameters always give the same pixels.
+    """Draw faces of `sample_faces`, RGB, uint8 (N, dimy, dimx, 3); the same give the same pixels.
 
     `render_faces(faces.assign(Smiling=1.0))` is every face with a full smile, all else equal.
-
-    Parameters
-    ----------
-    faces : DataFrame of `sample_faces`, whole or in part, its columns changed at will
-    dimx, dimy : int >= 8, width and height in pixels
-
-    Returns
-    -------
-    uint8 array (len(faces), dimy, dimx, 3), RGB
     """
     parameters = {name: faces[name].to_numpy(np.float32) for name in (*SHAPE, *PHOTO)}
     for name in ATTRIBUTES:  # the drawing wants strengths in [0, 1]
         parameters[name] = faces[name].to_numpy(np.float32) / 2 + 0.5
     parameters["Beard"] = 1 - parameters["No Beard"]
-    # Alike faces share a chunk, so that layers nobody in it needs are skipped.
-    order = np.lexsort([parameters[name] > 0 for name in LAYERS])
     photos = np.empty((len(faces), dimy, dimx, 3), np.uint8)
     keep_freed_memory()
     for start in range(0, len(faces), CHUNK):
-        rows = order[start : start + CHUNK]
+        rows = slice(start, start + CHUNK)
         chunk = {name: values[rows, None, None] for name, values in parameters.items()}
         photos[rows] = draw(chunk, dimx, dimy)
     return photos

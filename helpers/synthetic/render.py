@@ -32,23 +32,15 @@ def draw(p, dimx, dimy):
     _neck(p, s.rows(0.2, 3.0))
     _ears(p, s.rows(-0.5, 0.5))
     _head(p, s)
-    if _any(p, "Beard", "Mustache", "5 o' Clock Shadow"):
-        _beard(p, s.rows(-0.1, 1.3))
+    _beard(p, s.rows(-0.1, 1.3))
     _mouth(p, s.rows(0.2, 1.0))
     _nose(p, s.rows(-0.1, 0.5))
     _eyes(p, s.rows(-0.45, 0.05))
     _brows(p, s.rows(-0.7, -0.1))
     _front_hair(p, s)
-    if _any(p, "Wearing Hat"):
-        _hat(p, s.rows(-3.0, 0.1))
-    if _any(p, "Eyeglasses", "Sunglasses"):
-        _glasses(p, s.rows(-0.5, 0.1))
+    _hat(p, s.rows(-3.0, 0.1))
+    _glasses(p, s.rows(-0.5, 0.1))
     return photograph(p, s, background(p, s))
-
-
-def _any(p, *names):
-    """Whether anybody in the chunk needs the layer."""
-    return any(p[name].any() for name in names)
 
 
 def _half_width(p):

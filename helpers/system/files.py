@@ -21,11 +21,8 @@ def replacing(path):
 
     The folder is created. If the block raises, what was at `path` before is still there.
     The temporary name keeps the suffix, by which many writers choose the format. What killed
-    processes have left beside `path` is removed.
-
-    Raises
-    ------
-    OSError : on a full disk, and where it may not write, it says what to do.
+    processes have left beside `path` is removed. An OSError on a full disk, or where nothing may be
+    written, says what to do.
     """
     path = Path(path)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")

@@ -32,15 +32,11 @@ def span(low, high, **arguments):
 
 
 def texts(**arguments):
-    for name, value in arguments.items():
-        if not isinstance(value, str):
-            raise TypeError(f"{name} must be a str, got {describe(value)}")
+    kinds(str, "a str", **arguments)
 
 
 def paths(**arguments):
-    for name, value in arguments.items():
-        if not isinstance(value, (str, os.PathLike)):
-            raise TypeError(f"{name} must be a path, got {describe(value)}")
+    kinds((str, os.PathLike), "a path", **arguments)
 
 
 def kinds(kind, what, **arguments):

@@ -36,10 +36,8 @@ class Run:
 def broken_runs(build, images, labels, steps, seed):
     """Train a conditional VAE four times from the same weights and on the same batches.
 
-    `build()` makes the model: encode(x, labels) gives a Normal over (B, latent_dim), decode(z,
-    labels) the probabilities of ink (B, 1, 28, 28). `images` are uint8 (N, 1, 28, 28), `labels` int
-    (N,); a step takes 100 of them. Returns a dict of `Run`: "healthy", and "A", "B" and "C" with a
-    bug each.
+    `build()` makes the model: encode(x, labels) gives a Normal, decode(z, labels) the probabilities
+    of ink. A step takes 100 of the uint8 images (N, 1, 28, 28). Returns a dict of name -> `Run`.
     """
     return {name: train(build, images, labels, bug, steps, seed) for name, bug in BUGS.items()}
 

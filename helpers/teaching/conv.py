@@ -1,4 +1,4 @@
-"""The checks of the exercises in autoencoders_conv.ipynb. Each prints a verdict: `exercise`."""
+"""The checks of the exercises in autoencoders_conv.ipynb, in their order."""
 
 import math
 
@@ -9,7 +9,6 @@ from scipy import stats
 from helpers.teaching.exercises import (
     Wrong,
     as_tensor,
-    choice,
     compare,
     draw,
     exercise,
@@ -17,26 +16,6 @@ from helpers.teaching.exercises import (
     returned,
     several,
 )
-
-
-@exercise
-def parameters_of_a_block(answer, double_conv):
-    """Channels in and out -> how many numbers a `double_conv` learns."""
-    sizes = [(3, 8), (16, 32), (32, 16)]
-    counts = [number(returned(answer, a, b)) for a, b in sizes]
-    right = [sum(p.numel() for p in double_conv(a, b).parameters()) for a, b in sizes]
-    right, (a, b) = np.array(right), np.array(sizes).T
-    compare(counts, right, {
-        "The normalisations learn too: a scale and a shift for each of their channels.":
-            right - 4 * b,
-        "These convolutions have no bias (`bias=False`): the normalisation shifts anyway.":
-            right + 2 * b,
-        "These convolutions have no bias, and the normalisations learn scale and shift.":
-            right - 2 * b,
-        "A kernel is 3x3: each pair of channels has 9 weights, not 3.": 3 * (a + b) * b + 4 * b,
-        "The second convolution goes from channels_out to channels_out.": 18 * a * b + 4 * b,
-    }, "the count")  # fmt: skip
-    return f"{right[1]:,} from 16 to 32 channels, for an image of any size: weights are shared."
 
 
 @exercise
@@ -97,49 +76,40 @@ def paired_difference(answer):
         found = list(found)
     found = several(found, 3, "the difference and the two ends of its interval")
     value, low, high = (number(part) for part in found)
-    difference = errors_a - errors_b
-
-    alone = np.bincount(people, weights=difference) / np.bincount(people)
+    difference, counts = errors_a - errors_b, np.bincount(people)
+    by_person = np.bincount(people, weights=difference) / counts
     compare(value, difference.mean(), {
         "The sign: errors_a - errors_b is wanted.": -difference.mean(),
-        "That is a mean of people's means: all photos count alike.": alone.mean(),
+        "That is a mean of people's means: all photos count alike.": by_person.mean(),
         "That is the mean of one model's errors: take the difference.": errors_a.mean(),
     }, "the difference")  # fmt: skip
-    _compare_interval([low, high], errors_a, errors_b, people, draws)
-    return "An interval without 0: the one model is better, for people like these."
 
+    def means(errors):
+        return np.bincount(people, weights=errors)[draws].sum(1) / counts[draws].sum(1)
 
-def _compare_interval(interval, errors_a, errors_b, people, draws):
-    difference = errors_a - errors_b
-
-    def means(of):
-        sums, counts = np.bincount(people, weights=of), np.bincount(people)
-        return sums[draws].sum(1) / counts[draws].sum(1)
-
-    right = np.quantile(means(difference), (0.025, 0.975))
-    alone = np.bincount(people, weights=difference) / np.bincount(people)
+    drawn = means(difference)
+    right = np.quantile(drawn, (0.025, 0.975))
     low_a, high_a = np.quantile(means(errors_a), (0.025, 0.975))
     low_b, high_b = np.quantile(means(errors_b), (0.025, 0.975))
-    photos = difference[draws % len(people)]
-    spread = means(difference).std()
-    compare(torch.tensor(interval), right, {
+    compare([low, high], right, {
         "The low end comes first.": right[::-1],
         "Not paired: you drew for each model by itself. Draw the *differences*.":
             [low_a - high_b, high_a - low_b],
         "Not paired: take the differences of the photos first, then one interval.":
             [low_a - low_b, high_a - high_b],
         "These draws are of people: you used their numbers as those of photos.":
-            np.quantile(photos.mean(1), (0.025, 0.975)),
+            np.quantile(difference[draws].mean(1), (0.025, 0.975)),
         "Each draw is a mean of people's means: divide the sum of sums by that of counts.":
-            np.quantile(alone[draws].mean(1), (0.025, 0.975)),
-        "95% leave 2.5% at each end: yours leave 5%.": np.quantile(means(difference), (0.05, 0.95)),
+            np.quantile(by_person[draws].mean(1), (0.025, 0.975)),
+        "95% leave 2.5% at each end: yours leave 5%.": np.quantile(drawn, (0.05, 0.95)),
         "Percentiles from 0 to 100, or quantiles from 0 to 1: yours are mixed up.":
-            np.quantile(means(difference), (0.00025, 0.00975)),
+            np.quantile(drawn, (0.00025, 0.00975)),
         "Those are the smallest and the largest draw: the percentiles are wanted.":
-            [means(difference).min(), means(difference).max()],
+            [drawn.min(), drawn.max()],
         "That is one standard deviation: 95% take the percentiles.":
-            [difference.mean() - spread, difference.mean() + spread],
+            [difference.mean() - drawn.std(), difference.mean() + drawn.std()],
     }, "the interval")  # fmt: skip
+    return "An interval without 0: the one model is better, for people like these."
 
 
 @exercise
@@ -164,20 +134,6 @@ def without(answer):
             v - (v @ others[0]) / (others[0] @ others[0]) * others[0],
     }, "the cleaned vector")  # fmt: skip
     return "What is left is at right angles to every one of the others."
-
-
-@exercise
-def who_is_drawn(answer, psnr_swapped, psnr_alone):
-    """A guess what decides whose face is drawn, and the PSNR with the one and with the other."""
-    guess = choice(answer, "features", "code")
-    found = "features" if psnr_swapped > psnr_alone else "code"
-    measured = (
-        f"with the right features and another's code it is {psnr_swapped:.1f} dB, "
-        f"with the right code alone {psnr_alone:.1f} dB"
-    )
-    if guess != found:
-        raise Wrong(f"Look at the figure: {measured}.")
-    return f"Measured: {measured}."
 
 
 @exercise
@@ -261,31 +217,6 @@ def covered_error(answer):
         "All covered values count alike: that is a mean of the images' means.": per_image.mean(),
     }, "the error")  # fmt: skip
     return "A loss like this looks at the hole alone, however small it is."
-
-
-@exercise
-def great_circle(answer):
-    """Codes (D,), (D,), steps -> (steps, D) along the great circle, both ends included."""
-    a, b, steps = draw(6), 1.5 * draw(6), 5
-    angle = torch.acos(torch.cosine_similarity(a, b, dim=0))
-
-    def along(t):
-        weights = torch.stack([torch.sin((1 - t) * angle), torch.sin(t * angle)]) / angle.sin()
-        return weights.T @ torch.stack([a, b])
-
-    t = torch.linspace(0, 1, steps)
-    right = along(t)
-    compare(returned(answer, a, b, steps), right, {
-        "That is the straight line: it cuts through the ball, where codes are too short.":
-            torch.lerp(a, b, t[:, None]),
-        "You came from the other end: t = 0 is the first code.": right.flip(0),
-        "Both ends are to be included: t runs from 0 to 1.":
-            along(torch.linspace(0, 1, steps + 2)[1:-1]),
-        "Divide by sin(angle): the ends must be the two codes themselves.": right * angle.sin(),
-        "The angle's cosine is the dot product over *both lengths*.":
-            torch.full((steps, 6), torch.nan),
-    }, "the path")  # fmt: skip
-    return "Codes of one length keep it all the way."
 
 
 @exercise

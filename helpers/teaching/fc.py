@@ -1,4 +1,4 @@
-"""The checks of the exercises in autoencoders_fc.ipynb. Each prints a verdict, see `exercise`."""
+"""The checks of the exercises in autoencoders_fc.ipynb, in their order."""
 
 import numpy as np
 import torch
@@ -123,7 +123,9 @@ def plain_encoder(answer):
     encoder = _built(answer, latent_dim, width)
     x = 10 * draw(64, 3, 64, 64)
     with torch.no_grad():
-        codes = _codes(encoder, x)
+        codes = _returned(encoder, x)
+        if not isinstance(codes, torch.Tensor):
+            raise Wrong(f"forward must return a tensor, it returns {type(codes).__name__}.")
         wanted, got = (64, latent_dim), tuple(codes.shape)
         if got == (64, width):
             raise Wrong("That is the hidden layer: a second linear layer makes latent_dim of it.")
@@ -144,36 +146,31 @@ def plain_encoder(answer):
     return "A bottleneck is nothing more: 12,288 numbers in, latent_dim out."
 
 
+MEANT = {  # by what PyTorch or Python says
+    "before Module.__init__": "super().__init__() must be the first line of __init__.",
+    "__init__() ": "__init__ takes self, latent_dim and width, in this order.",
+    "shapes cannot be multiplied": "The shapes do not fit: flatten each image first (nn.Flatten), "
+    "and let each layer take what the one before puts out.",
+}
+
+
+def _returned(function, *inputs):
+    """As `returned`, but what a student's module raises is explained."""
+    try:
+        return returned(function, *inputs)
+    except Wrong as wrong:
+        meant = [sentence for said, sentence in MEANT.items() if said in str(wrong)]
+        raise Wrong(" ".join([*meant[:1], str(wrong)])) from None
+
+
 def _built(answer, latent_dim, width):
     """An object of the student's class, in evaluation mode."""
-    try:
-        encoder = returned(answer, latent_dim, width)
-    except Wrong as wrong:
-        if "before Module.__init__" in str(wrong):
-            raise Wrong("super().__init__() must be the first line of __init__.") from None
-        if "positional argument" in str(wrong):
-            raise Wrong("__init__ takes self, latent_dim and width, in this order.") from None
-        raise
+    encoder = _returned(answer, latent_dim, width)
     if not isinstance(encoder, nn.Module):
         raise Wrong("Your class must inherit from nn.Module: class MyEncoder(nn.Module).")
     if type(encoder).forward is nn.Module.forward:
         raise Wrong("forward(self, x) is missing, or has another name.")
     return encoder.eval()
-
-
-def _codes(encoder, x):
-    try:
-        codes = returned(encoder, x)
-    except Wrong as wrong:
-        if "shapes cannot be multiplied" in str(wrong):
-            raise Wrong(
-                "The shapes do not fit: flatten each image first (nn.Flatten), and let each layer "
-                f"take what the one before puts out. PyTorch says: {wrong}"
-            ) from None
-        raise
-    if not isinstance(codes, torch.Tensor):
-        raise Wrong(f"forward must return a tensor, it returns {type(codes).__name__}.")
-    return codes
 
 
 def _check_sizes(encoder, latent_dim, width):
@@ -215,10 +212,10 @@ def training_loop(answer):
         "Each batch needs its own backward and its own step: both inside the loop.":
             min(counts["B"], counts["S"]) < len(batches),
     })  # fmt: skip
-    _compare_losses(losses, batches)
+    right, weights = _trained(batches)
+    _compare_first_loss(losses, batches[0])
     if torch.allclose(_weights(model), _trained(batches, zero=False)[1], atol=1e-5):
         raise Wrong("Gradients add up from batch to batch: optimizer.zero_grad() is missing.")
-    right, weights = _trained(batches)
     if not torch.allclose(_weights(model), weights, atol=1e-5):
         raise Wrong("The first loss is right, the weights at the end are not: one step a batch?")
     compare(losses, right, {}, "the list of losses")
@@ -270,21 +267,20 @@ def _weights(model):
     return nn.utils.parameters_to_vector(model.parameters()).detach()
 
 
-def _compare_losses(losses, batches):
-    """The first loss is that of the untrained model, whatever happens to the weights later."""
+def _compare_first_loss(losses, x):
+    """It is that of the untrained model, whatever happens to the weights later."""
     values = as_tensor(losses, "the list of losses").double().flatten()
     if values.numel() == 1:
         raise Wrong("Return a list with the loss of each of the 3 batches.")
-    with torch.no_grad():
-        error = _observed()[0](batches[0]) - batches[0]
-    compare(values[:1], error.square().mean()[None], {
-        "Square the difference: you took its absolute value.": error.abs().mean()[None],
-        "The *mean* squared error: you took the sum.": error.square().sum()[None],
+    error = _observed()[0](x) - x
+    compare(values[:1], [error.square().mean()], {
+        "Square the difference: you took its absolute value.": [error.abs().mean()],
+        "The *mean* squared error: you took the sum.": [error.square().sum()],
         "Average over the pixels as well: you summed them.":
-            error.square().flatten(1).sum(1).mean()[None],
-        "No root: it is the squared error.": error.square().mean().sqrt()[None],
+            [error.square().flatten(1).sum(1).mean()],
+        "No root: it is the squared error.": [error.square().mean().sqrt()],
     }, "the losses")  # fmt: skip
-    if values.numel() != len(batches):
+    if values.numel() != 3:
         raise Wrong(f"3 batches, so 3 losses are wanted: you return {values.numel()}.")
 
 
@@ -348,67 +344,55 @@ def vae_loss(answer):
     """Model, x (B, 3, H, W) -> a dict of scalars: loss, recon (for a noise of 0.1) and kl."""
     model, x = _Told(), draw(4, 3, 5, 5).sigmoid()
     loss, recon, kl = entries(returned(answer, model, x), "loss", "recon", "kl")
-    with torch.no_grad():
-        drawn, q = model(x)
-        square = (x - drawn).square().flatten(1)
-        right = square.sum(1).mean() / (2 * 0.1**2)
-        compare(recon, right, {
-            "recon is a sum over the pixels: their mean leaves nearly all to the KL.":
-                square.mean() / (2 * 0.1**2),
-            "recon is a mean over the batch: you summed the images.": 4 * right,
-            "recon: the factor 1/2 is missing.": 2 * right,
-            "recon: divide by 2 * noise ** 2.": square.sum(1).mean(),
-            "recon: divide by the *squared* noise.": 0.1 * right,
-            "recon: a mean over the pixels, without the noise, leaves nearly all to the KL.":
-                square.mean(),
-            "recon: one number for the batch, the mean of its images.":
-                square.sum(1) / (2 * 0.1**2),
-            "recon: decode the *draw* that the model returns, not the mean of the code.":
-                (x - model.decode(q.mean)).square().flatten(1).sum(1).mean() / (2 * 0.1**2),
-        }, "recon")  # fmt: skip
-        _compare_kl(kl, q)
-        recon, kl = (as_tensor(term, "the loss").double() for term in (recon, kl))
-        compare(loss, recon + kl, {
-            "The loss is recon plus kl: a large KL must cost something.": recon - kl,
-            "The loss lacks the KL: that is an autoencoder's.": recon,
-            "The loss lacks the reconstruction.": kl,
-            "The loss is to be made small: the signs are those of the ELBO.": -recon - kl,
-        }, "the loss")  # fmt: skip
-    _compare_gradients(loss, model, x)
-    return "Now train with it: `fit` takes it as it is."
-
-
-def _compare_kl(kl, q):
-    each = 0.5 * (q.mean**2 + q.variance - 1 - q.variance.log())
-    back = 0.5 * ((1 + q.mean**2) / q.variance - 1 + q.variance.log())
-    right = each.sum(1).mean()
-    compare(kl, right, {
+    drawn, q = model(x)
+    square, prior = (x - drawn).square().flatten(1), Normal(0.0, 1.0)
+    right_recon = square.sum(1).mean() / (2 * 0.1**2)
+    compare(recon, right_recon, {
+        "recon is a sum over the pixels: their mean leaves nearly all to the KL.":
+            square.mean() / (2 * 0.1**2),
+        "recon is a mean over the batch: you summed the images.": 4 * right_recon,
+        "recon: the factor 1/2 is missing.": 2 * right_recon,
+        "recon: divide by 2 * noise ** 2.": square.sum(1).mean(),
+        "recon: divide by the *squared* noise.": 0.1 * right_recon,
+        "recon: a mean over the pixels, without the noise, leaves nearly all to the KL.":
+            square.mean(),
+        "recon: one number for the batch, the mean of its images.": square.sum(1) / (2 * 0.1**2),
+        "recon: decode the *draw* that the model returns, not the mean of the code.":
+            (x - model.decode(q.mean)).square().flatten(1).sum(1).mean() / (2 * 0.1**2),
+    }, "recon")  # fmt: skip
+    each = kl_divergence(q, prior)
+    right_kl = each.sum(1).mean()
+    compare(kl, right_kl, {
         "kl is a sum over the latent dimensions: the mean makes the code too cheap.": each.mean(),
         "kl is a mean over the batch: you summed the images.": each.sum(),
         "kl: one number for the batch, the mean of its images.": each.sum(1),
         "kl: a sum over the latent dimensions and a mean over the batch is missing.": each,
-        "kl: the order of the two counts: kl_divergence(q, prior).": back.sum(1).mean(),
-        "kl: a divergence is never negative.": -right,
-        "kl: the factor 1/2 is missing.": 2 * right,
+        "kl: the order of the two counts: kl_divergence(q, prior).":
+            kl_divergence(prior, q).sum(1).mean(),
+        "kl: a divergence is never negative.": -right_kl,
+        "kl: the factor 1/2 is missing.": 2 * right_kl,
         "kl: that has sigma where sigma^2 is wanted.":
-            (0.5 * (q.mean**2 + q.stddev - 1 - q.variance.log())) .sum(1) .mean(),
+            (each + (q.stddev - q.variance) / 2).sum(1).mean(),
     }, "kl")  # fmt: skip
+    compare(loss, right_recon + right_kl, {
+        "The loss is recon plus kl: a large KL must cost something.": right_recon - right_kl,
+        "The loss lacks the KL: that is an autoencoder's.": right_recon,
+        "The loss lacks the reconstruction.": right_kl,
+        "The loss is to be made small: the signs are those of the ELBO.": -right_recon - right_kl,
+    }, "the loss")  # fmt: skip
+    _compare_gradients(loss, right_recon + right_kl, list(model.parameters()))
+    return "Now train with it: `fit` takes it as it is."
 
 
-def _compare_gradients(loss, model, x):
+def _compare_gradients(loss, right, weights):
     """The loss is right; so must be what it teaches the model."""
     if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
         raise Wrong("The values are right, but no gradient passes: no .item(), no detach.")
-    drawn, q = model(x)
-    recon = (x - drawn).square().flatten(1).sum(1).mean() / (2 * 0.1**2)
-    right = recon + kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
-    weights = list(model.parameters())
     wanted = torch.autograd.grad(right, weights)
     got = torch.autograd.grad(loss, weights, allow_unused=True)
-    if any(
-        g is None or not torch.allclose(g, w, 1e-3, 1e-4) for g, w in zip(got, wanted, strict=True)
-    ):
-        raise Wrong("The values are right, but the gradient of one of the two terms is cut off.")
+    for g, w in zip(got, wanted, strict=True):
+        if g is None or not torch.allclose(g, w, 1e-3, 1e-4):
+            raise Wrong("The values are right, but the gradient of one of the terms is cut off.")
 
 
 class _Told(nn.Module):

@@ -100,8 +100,7 @@ class Checkpoint:
 
     def aside(self, run):
         """Where the checkpoint of `run` waits while another training uses `path`."""
-        digest = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:12]
-        return self.path.with_stem(f"{self.path.stem}-{digest}")
+        return self.path.with_stem(f"{self.path.stem}-{digest(run)}")
 
 
 def below(prefix, tensors):
@@ -109,6 +108,12 @@ def below(prefix, tensors):
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
+def digest(key):
+    """Twelve hex digits that tell what a training depends on, a dict for JSON, from others."""
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
+
+
 def differences(found, wanted):
+    """In which settings two trainings differ, as text for a person."""
     names = [n for n in found | wanted if found.get(n) != wanted.get(n)]
-    return ", ".join(f"{n} {found.get(n)!r} there, {wanted.get(n)!r} here" for n in names)
+    return ", ".join(f"{n} {found.get(n)} there, {wanted.get(n)} here" for n in names)

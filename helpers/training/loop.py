@@ -99,26 +99,18 @@ def fit(model, train, val, loss_fn, *, epochs, batch_size=64, lr=1e-3, weight_de
 
 
 @torch.no_grad()
-def evaluate(model, data, loss_fn, batch_size=250, seed=42):
-    """Mean of each term of `loss_fn` over `data`, with the same noise at every call.
+def evaluate(model, data, loss_fn, seed=42):
+    """Mean of each term of `loss_fn` over `data`, as `fit`'s `val`: a dict of floats.
 
-    Several processes share the batches; all of them must call it, and all get the same numbers.
-
-    Parameters
-    ----------
-    model, loss_fn, data : as `fit`'s `model`, `loss_fn` and `val`
-    batch_size, seed : int
-
-    Returns
-    -------
-    dict of floats
+    The noise is the same at every call. Several processes share the batches; all of them must call
+    it, and all get the same numbers.
     """
     check_data(data=data)
     model.eval()
     state = this_process()
     parts = []
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        batches = zip(*(t.split(batch_size) for t in data), strict=True)
+        batches = zip(*(t.split(250) for t in data), strict=True)
         for i, batch in enumerate(batches):
             if i % state.num_processes != state.process_index:
                 continue
@@ -140,9 +132,9 @@ def build(optimizer, model, lr, weight_decay):
     return optimizer(learned, lr=lr, weight_decay=weight_decay)
 
 
-def warmup_cosine(progress, warmup=0.05):
+def warmup_cosine(progress):
     """The share of the peak learning rate at `progress` in [0, 1) (Loshchilov & Hutter, 2017)."""
-    return min(progress / warmup + 0.01, 0.5 * (1 + math.cos(math.pi * progress)))
+    return min(progress / 0.05 + 0.01, 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def set_rate(optimizer, rate):

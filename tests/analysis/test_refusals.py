@@ -6,12 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from helpers.analysis import corruption, latent, metrics, pca
-
-quick = settings(max_examples=15, deadline=None, derandomize=True)
+from helpers.analysis import corruption, latent, metrics
 
 
 def tensor(*shape):
@@ -19,7 +15,7 @@ def tensor(*shape):
 
 
 IMAGES, CODES = tensor(4, 3, 8, 8), tensor(6, 5)
-RECON, BYTES = IMAGES.flip(0), (255 * IMAGES).byte()
+RECON = IMAGES.flip(0)
 MASK = np.array([True, False, True, False, False, False])
 PEOPLE = pd.DataFrame(
     {"Smiling": 0.0},
@@ -56,7 +52,7 @@ CALLS = {  # of each argument a good value, and bad ones
     },
     corruption.occlude: {
         "images": (IMAGES, NO_IMAGES), "share": ((0.2, 0.4), [*NO_SPANS, (0.0, 0.4), (0.5, 1.5)]),
-        "fill": ("grey", ["black", None, 3]), "generator": (None, GENERATORS),
+        "generator": (None, GENERATORS),
     },
     latent.attribute_vector: {
         "codes": (CODES, NO_CODES), "present": (MASK, NO_MASKS), "absent": (~MASK, NO_MASKS),
@@ -80,16 +76,11 @@ CALLS = {  # of each argument a good value, and bad ones
     metrics.with_interval: {
         "values": (SCORES, NO_VALUES),
         "people": (list("aabbccdd"), [list("abc"), 3, "names", [["a"] * 8], ["a"] * 8]),
-        "seed": (0, NO_SEEDS),
     },
     metrics.squared_error: FACTS, metrics.psnr: FACTS, metrics.ssim: FACTS,
     metrics.reconstruction_scores: FACTS,
     metrics.edges: {"images": (IMAGES, no_tensors(IMAGES, IMAGES[0]))},
-    metrics.frechet_distance: SETS, metrics.kernel_distance: SETS | {"seed": (0, NO_SEEDS)},
-    pca.load_or_fit_pca: {
-        "images": (BYTES, [*no_tensors(IMAGES), BYTES[0], BYTES[:, :1], BYTES[..., :5], BYTES[:1]]),
-        "components": (2, [0, 5, *NO_SEEDS]), "seed": (0, NO_SEEDS),
-    },
+    metrics.frechet_distance: SETS, metrics.kernel_distance: SETS,
 }  # fmt: skip
 
 
@@ -99,8 +90,7 @@ CALLS = {  # of each argument a good value, and bad ones
     ids=lambda thing: getattr(thing, "__name__", thing),
 )
 @pytest.mark.filterwarnings("ignore:invalid value|Casting complex")
-def test_a_bad_argument_is_named(function, argument, tmp_path, monkeypatch):
-    monkeypatch.setattr(pca.cache, "CACHE_DIRS", [tmp_path])
+def test_a_bad_argument_is_named(function, argument):
     good = {name: value for name, (value, _) in CALLS[function].items()}
     function(**good)
     for value in CALLS[function][argument][1]:
@@ -111,20 +101,10 @@ def test_a_bad_argument_is_named(function, argument, tmp_path, monkeypatch):
         assert len(message) < 600 and "\n" not in message
 
 
-@quick
-@given(st.integers(1, 3), st.integers(1, 3), st.integers(7, 12), st.integers(7, 12))
-def test_images_of_all_shapes_are_taken(count, channels, height, width):
-    images = tensor(count, channels, height, width)
+def test_images_of_all_shapes_are_taken():
+    images = tensor(2, 1, 7, 12)
     noisy = corruption.add_noise(images, (0, 0.5))
     assert noisy.shape == corruption.occlude(images)[0].shape == images.shape
-    assert metrics.squared_error(noisy, images).shape == (count,)
-    assert metrics.ssim(noisy.requires_grad_(), images).shape == (count,)
-    assert latent.nearest(images, images, count).shape == (count, count)
-
-
-@quick
-@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20))
-def test_intervals_hold_the_mean(values):
-    result = metrics.with_interval(values)
-    slack = 1e-9 * (1 + max(map(abs, values)))
-    assert min(values) - slack <= result["low"] <= result["high"] <= max(values) + slack
+    assert metrics.squared_error(noisy, images).shape == (2,)
+    assert metrics.ssim(noisy.requires_grad_(), images).shape == (2,)
+    assert latent.nearest(images, images, 2).shape == (2, 2)

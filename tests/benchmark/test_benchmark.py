@@ -4,11 +4,13 @@ import json
 
 import pytest
 import torch
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from torch import nn
 
 from helpers.benchmark import __main__ as benchmark
 from helpers.benchmark.loops import LADDER, climb
 from helpers.benchmark.page import TITLES
+from helpers.benchmark.waiting import note_waiting
 
 
 @pytest.mark.slow
@@ -48,3 +50,24 @@ def test_every_rung_learns_the_same_in_as_many_steps(rung):
     seconds, loss = climb(rung, model, data, (images[:250], labels[:250]), loss_fn, 40, 32, 3e-3)
     assert seconds > 0
     assert loss < 0.005  # 0.08 for the best constant
+
+
+def test_how_long_a_notebook_took_stands_on_the_page(tmp_path):
+    """Not so a run on stand-ins, or one that trained some of its models."""
+
+    def after(minutes, printed, retrained):
+        cell = new_code_cell(outputs=[new_output("stream", text=printed)])
+        notebook = new_notebook(cells=[cell])
+        note_waiting("cvae_mnist", notebook, minutes, retrained, root=tmp_path)
+        page = tmp_path / "helpers" / "benchmark" / "README.md"
+        lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
+        return [line.split(" | ")[1:3] for line in lines if line.startswith("| cvae_mnist ")]
+
+    assert not after(2.0, "cvae: training, there are no weights yet.", False)
+    assert not after(2.0, "NOTE: 5,000 digits are used in place of MNIST's 70,000", True)
+    assert after(2.0, "cvae: weights loaded, trained in 35.0 min.", False) == [
+        ["`make publish`", "2.0"]
+    ]
+    both = [["`make publish`", "3.0"], ["`make retrain`", "60.0"]]
+    assert after(60.0, "cvae: training, as RETRAIN asks.", True)[1:] == both[1:]
+    assert after(3.0, "cvae: weights loaded, trained in 35.0 min.", False) == both

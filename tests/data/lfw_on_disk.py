@@ -83,7 +83,7 @@ def lay_out(data_dir, where, files=JPEGS, table=None, top=None):
     return path
 
 
-def assert_all_there(photos, attrs, **crop):
+def all_there(photos, attrs, **crop):
     assert list(attrs.index) == PHOTOS
     for i, content in enumerate(JPEGS.values()):
         np.testing.assert_array_equal(photos[i], expected(content, **crop))

@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from lfw_on_disk import JPEGS, PHOTOS, jpeg, lay_out, photo_path
+from lfw_on_disk import JPEGS, PHOTOS, all_there, jpeg, lay_out, photo_path
 from PIL import Image
 
 from get_dataset import fetch_dataset
@@ -48,11 +48,10 @@ def test_damage_that_tarfile_passes_over(tmp_path, damage):
 
 
 @pytest.mark.parametrize("where", ["lfw.tgz", "lfw.zip"])
-@pytest.mark.parametrize("name", ["../../evil.jpg", "/etc/evil.jpg", "a/../../e.jpg", "C:\\e.jpg"])
-def test_member_that_points_outside(tmp_path, where, name):
-    lay_out(tmp_path / "data", where, JPEGS | {name: b"x"}, top="")
-    with pytest.raises(ValueError, match="not to be trusted"):
-        fetch_dataset(data_dir=tmp_path / "data")
+def test_paths_that_escape_lead_nowhere(tmp_path, where):
+    names = ["../../evil_1.jpg", f"{tmp_path}/evil_2.jpg", "a/../../evil_3.jpg"]
+    lay_out(tmp_path / "data", where, JPEGS | dict.fromkeys(names, b"x"), top="")
+    all_there(*fetch_dataset(data_dir=tmp_path / "data"))
     assert not list(tmp_path.rglob("*evil*"))
 
 
@@ -100,7 +99,7 @@ def test_bombs(tmp_path, monkeypatch, where):
                                 ("MAX_TOTAL_BYTES", 30_000, "30,000 bytes together")):  # fmt: skip
         with monkeypatch.context() as patch:
             patch.setattr(reading, limit, value)
-            with pytest.raises(ValueError, match=f"is refused at .*{words}"):
+            with pytest.raises(ValueError, match=f"refused at .*{words}"):
                 fetch_dataset(data_dir=tmp_path)
 
 

@@ -11,17 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from killing import Bomb, begin, in_child, kill_everywhere
-from lfw_on_disk import (
-    JPEGS,
-    PHOTOS,
-    assert_all_there,
-    expected,
-    jpeg,
-    lay_out,
-    photo_path,
-    table_text,
-)
+from killing import Bomb, begin, full, in_child, kill_everywhere
+from lfw_on_disk import JPEGS, PHOTOS, all_there, expected, jpeg, lay_out, photo_path, table_text
 
 from get_dataset import ROOT, fetch_dataset
 from helpers.data import cache
@@ -53,13 +44,13 @@ def test_second_call_reads_the_cache_only(tmp_path):
 def test_every_setting_has_its_own_entry(tmp_path):
     lay_out(tmp_path, "lfw.tgz")
     for settings in ({}, {"dx": 81}, {"dy": 81}, {"dimx": 65}, {"dimy": 65}):
-        assert_all_there(*fetch_dataset(data_dir=tmp_path, **settings), **settings)
+        all_there(*fetch_dataset(data_dir=tmp_path, **settings), **settings)
     files = cache_files(tmp_path, "photos.npy")
     assert len(files) == 5
     shutil.rmtree(files[0].parent)  # whole, but of other settings: a folder that was renamed
     shutil.copytree(files[1].parent, files[0].parent)
     for settings in ({}, {"dx": 81}, {"dy": 81}, {"dimx": 65}, {"dimy": 65}):
-        assert_all_there(*fetch_dataset(data_dir=tmp_path, **settings), **settings)
+        all_there(*fetch_dataset(data_dir=tmp_path, **settings), **settings)
 
 
 def test_changed_sources_are_read_again(tmp_path):
@@ -161,14 +152,8 @@ def test_a_build_killed_at_any_file_operation(tmp_path, before):
 def test_a_full_disk_is_said_and_costs_nothing(tmp_path):
     lay_out(tmp_path, "lfw.tgz")
     photos = np.array(fetch_dataset(data_dir=tmp_path, dimx=32)[0])
-
-    def full():
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
     said = in_child(lambda: fetch_dataset(data_dir=tmp_path), full).said
-    assert "OSError" in said and "no room for what is prepared" in said and "Free some" in said
+    assert "OSError" in said and "no room for lfw-" in said and "Free some" in said
     assert not list((tmp_path / "cache").glob(".*.part"))
     np.testing.assert_array_equal(fetch_dataset(data_dir=tmp_path, dimx=32)[0], photos)
 
@@ -178,7 +163,7 @@ def test_the_first_folder_that_works_is_taken(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     blocked = tmp_path / "file" / "cache"
     monkeypatch.setattr(cache, "CACHE_DIRS", [blocked, tmp_path / "cache"])
-    assert_all_there(*fetch_dataset(data_dir=tmp_path))
+    all_there(*fetch_dataset(data_dir=tmp_path))
     assert cache_files(tmp_path)
     monkeypatch.setattr(cache, "CACHE_DIRS", [blocked])
     with pytest.raises(PermissionError, match="no folder .* can be written"):
@@ -215,7 +200,7 @@ def test_folders_of_other_users(monkeypatch, shared):
         monkeypatch.setattr(cache, "CACHE_DIRS", [folder / "cache", own / "cache"])
 
         def work():
-            assert_all_there(*fetch_dataset(data_dir=folder))
+            all_there(*fetch_dataset(data_dir=folder))
             assert bool(list(own.glob("cache/lfw*"))) == (shared != "whole")
 
         assert in_child(work, as_nobody).said == ""
@@ -226,13 +211,9 @@ def test_folders_of_other_users(monkeypatch, shared):
 UNPICKLES = re.compile(r"torch\.load|\bpickle\b|allow_pickle=True|read_pickle|joblib\.load|dill")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [ROOT / "get_dataset.py", *sorted(ROOT.glob("helpers/**/*.py")), *sorted(ROOT.glob("*.ipynb"))],
-    ids=lambda path: path.name,
-)
-def test_our_code_has_nothing_that_unpickles(path):
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".ipynb":
-        text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
-    assert not UNPICKLES.search(text)
+def test_our_code_has_nothing_that_unpickles():
+    for path in [ROOT / "get_dataset.py", *ROOT.glob("helpers/**/*.py"), *ROOT.glob("*.ipynb")]:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".ipynb":
+            text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+        assert not UNPICKLES.search(text), path

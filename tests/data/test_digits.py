@@ -3,12 +3,10 @@
 import gzip
 import hashlib
 import os
-import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
-from killing import Bomb
 
 from get_dataset import ROOT, fetch_mnist
 from helpers.data import digits
@@ -110,14 +108,6 @@ def test_mnist_is_downloaded_whole_or_not_at_all(tmp_path, raw, server, monkeypa
     asked = len(server.asked)
     fetch_mnist("mnist", data_dir=tmp_path)
     assert len(server.asked) == asked == 6
-
-
-def test_nothing_is_unpickled_from_the_folder_of_mnist(tmp_path, raw):
-    write(tmp_path / "MNIST" / "raw", raw)
-    bomb = pickle.dumps(Bomb(tmp_path / "unpickled"))
-    write(tmp_path / "MNIST" / "processed", {"training.pt": bomb, "test.pt": bomb})
-    fetch_mnist("mnist", data_dir=tmp_path)
-    assert not (tmp_path / "unpickled").exists()
 
 
 def test_stand_in_digits(tmp_path, capsys):

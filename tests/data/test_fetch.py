@@ -8,16 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from lfw_on_disk import (
-    JPEGS,
-    PHOTOS,
-    assert_all_there,
-    expected,
-    jpeg,
-    lay_out,
-    photo_path,
-    table_text,
-)
+from lfw_on_disk import JPEGS, PHOTOS, all_there, expected, jpeg, lay_out, photo_path, table_text
 from PIL import Image
 
 import get_dataset
@@ -57,7 +48,7 @@ def said(capsys):
 def test_every_layout_gives_the_same_arrays(tmp_path, capsys, where, top, kind):
     lay_out(tmp_path / "ein Ordner ä", where, top=top)
     photos, attrs = fetch_dataset(data_dir=tmp_path / "ein Ordner ä", source="lfw")
-    assert_all_there(photos, attrs)
+    all_there(photos, attrs)
     assert attrs.attrs["source"] == attrs.attrs["data"]["faces"] == kind
     assert photos.dtype == np.uint8 and isinstance(photos, np.memmap)
     assert not photos.flags.writeable
@@ -81,13 +72,13 @@ def test_a_name_is_given_with_or_without_its_suffix(tmp_path, name):
     lay_out(tmp_path, "sub/my faces.zip" if "sub" in name else "lfw-deepfunneled.tgz")
     text = (tmp_path / "lfw_attributes.txt").rename(tmp_path / "lfw_attributes (1).txt")
     photos, attrs = fetch_dataset(images_name=name, data_dir=tmp_path)
-    assert_all_there(photos, attrs)
+    all_there(photos, attrs)
     assert attrs.attrs["report"]["attributes"] == str(text)
 
 
 def test_the_photos_own_folder_and_the_homes_sign(tmp_path, monkeypatch):
     lay_out(tmp_path / "data", "lfw-deepfunneled")
-    assert_all_there(*fetch_dataset(data_dir=tmp_path / "data" / "lfw-deepfunneled"))
+    all_there(*fetch_dataset(data_dir=tmp_path / "data" / "lfw-deepfunneled"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("DATA_DIR", "~/data")
     monkeypatch.chdir("/")
@@ -97,7 +88,7 @@ def test_the_photos_own_folder_and_the_homes_sign(tmp_path, monkeypatch):
 def test_on_kaggle_it_lies_beside(tmp_path, monkeypatch):
     monkeypatch.setattr(lfw, "KAGGLE", tmp_path / "input")
     lay_out(tmp_path / "input" / "lfw-dataset", "lfw-deepfunneled/lfw-deepfunneled")
-    assert_all_there(*fetch_dataset(data_dir=tmp_path / "data"))
+    all_there(*fetch_dataset(data_dir=tmp_path / "data"))
 
 
 def test_what_was_found_is_said_beside_what_was_looked_for(tmp_path):
@@ -175,7 +166,7 @@ def test_crop_is_pillows(tmp_path, crop):
     lay_out(tmp_path, "lfw-deepfunneled.tgz")
     photos, attrs = fetch_dataset(data_dir=tmp_path, **crop)
     assert photos.shape == (len(PHOTOS), crop["dimy"], crop["dimx"], 3)
-    assert_all_there(photos, attrs, **crop)
+    all_there(photos, attrs, **crop)
     with pytest.raises(ValueError, match="dx=125, dy=0 .* 250x250 .* smaller"):
         fetch_dataset(data_dir=tmp_path, dx=125, dy=0)
 
@@ -202,7 +193,7 @@ def test_accents_are_written_in_two_ways(tmp_path, files, table):
     """As one character, or as a letter and an accent, as old Macs name files."""
     named = {unicodedata.normalize(files, name): content for name, content in JPEGS.items()}
     lay_out(tmp_path, "lfw.tgz", named, unicodedata.normalize(table, table_text()))
-    assert_all_there(*fetch_dataset(data_dir=tmp_path))
+    all_there(*fetch_dataset(data_dir=tmp_path))
 
 
 def test_a_table_of_other_faces(tmp_path):
@@ -263,7 +254,7 @@ def test_unusable_photos_are_left_out_and_named(tmp_path, capsys, where):
     names = [*PHOTOS, *((name, 1) for name in bad)]
     lay_out(tmp_path, where, JPEGS | files | extra, table_text(names))
     photos, attrs = fetch_dataset(data_dir=tmp_path)
-    assert_all_there(photos, attrs)
+    all_there(photos, attrs)
     skipped = {Path(path).stem[:-5]: why for path, why in attrs.attrs["report"]["skipped"].items()}
     assert skipped.keys() == bad.keys()
     assert all(bad[name][1] in why for name, why in skipped.items())

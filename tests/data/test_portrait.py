@@ -2,10 +2,23 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from skimage.data import astronaut
 
+from helpers.analysis.latent import in_batches
 from helpers.data.portrait import cut_face
+from helpers.data.tensors import to_tensor, to_unit
+from helpers.notebooks import load_experiment
+from helpers.synthetic.faces import render_faces, sample_faces
+
+EYES = np.array([(16.5, 22.5), (47, 22)])  # (x, y) in the mean of LFW's training faces
+# A drawn person who looks into the camera, eyes as far apart as people's, nothing before the face
+STILL = {
+    "yaw": 0, "pitch": 0, "roll": 0, "shift_x": 0, "shift_y": 0, "scale": 1, "eye_spacing": 1,
+    "Eyeglasses": -1, "Sunglasses": -1, "Wearing Hat": -1, "Bangs": -1, "Smiling": -1,
+    "Frowning": -1, "Mouth Closed": 1, "Mouth Slightly Open": -1, "Harsh Lighting": -1,
+    "Mustache": -1, "No Beard": 1, "5 o' Clock Shadow": -1,
+}  # fmt: skip
 
 
 def plainest(frames):
@@ -41,3 +54,52 @@ def test_what_has_no_face_or_several_is_refused(photo, message):
 def test_a_photo_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="nobody.jpg"):
         cut_face(str(tmp_path / "nobody.jpg"), plainest)
+
+
+@pytest.fixture(scope="module")
+def distance():
+    """The distance from face space that the notebook has, of the published PCA."""
+    face_space = load_experiment("fc_vanilla").pca.first(16)
+
+    def distance(frames):
+        x = to_unit(to_tensor(frames))
+        lost = (in_batches(face_space, x) - x).square().mean((1, 2, 3))
+        return (lost / x.var((1, 2, 3))).numpy()
+
+    return distance
+
+
+def off(portrait, eyes, place, distance):
+    """How far the eyes come out from the training faces', in pixels: their middle, their distance.
+
+    The portrait is pasted at (left, top, zoom) into a larger picture, and its eyes are marked blue.
+    """
+    left, top, zoom = place
+    size = round(portrait.width * zoom), round(portrait.height * zoom)
+    picture = Image.new("RGB", (800, 600), (120, 130, 140))
+    picture.paste(portrait.resize(size, Image.Resampling.BICUBIC), (left, top))
+    for x, y in np.array(eyes) * zoom + (left, top):
+        radius = zoom * (eyes[1][0] - eyes[0][0]) / 16
+        ImageDraw.Draw(picture).circle((x, y), radius, (0, 0, 255))
+    face = cut_face(np.asarray(picture), distance).astype(float)
+    blue = np.maximum(face[..., 2] - face[..., :2].max(-1) - 60, 0)
+    y, x = np.mgrid[:64, :64]
+    marks = [np.where(half, blue, 0) for half in (x < 32, x >= 32)]
+    found = np.array([[(m * x).sum() / m.sum(), (m * y).sum() / m.sum()] for m in marks])
+    apart = np.ptp(found[:, 0]) - np.ptp(EYES[:, 0])
+    return np.abs([*(found - EYES).mean(0), apart])
+
+
+def test_drawn_faces_at_known_places_are_framed_as_the_training_faces(distance):
+    """Drawn faces are of other proportions than people's, so it is the median that counts."""
+    drawn = render_faces(sample_faces(12).assign(**STILL)[::4])
+    eyes = [(32 - 10.24, 25.6), (32 + 10.24, 25.6)]
+    places = [(40, 30, 2.0), (330, 150, 3.0), (90, 60, 5.0)]
+    found = [off(Image.fromarray(face), eyes, at, distance) for face in drawn for at in places]
+    assert (np.median(found, axis=0) < 3).all()
+
+
+@pytest.mark.parametrize("place", [(0, 0, 1.0), (20, 30, 0.7), (250, 280, 1.0)])
+def test_the_astronaut_is_framed_as_the_training_faces(place, distance):
+    eyes = [(203.5, 101), (246.5, 103.5)]
+    assert (off(Image.fromarray(astronaut()[:300]), eyes, place, distance) < 3).all()

@@ -10,14 +10,7 @@ from torch.nn import functional as F
 
 from helpers.analysis.metrics import psnr
 from helpers.figures import plots
-from helpers.figures.plots import (
-    DPI,
-    curves,
-    face_rows,
-    image_grid,
-    show_saved,
-    write_figure,
-)
+from helpers.figures.plots import DPI, curves, face_rows, image_grid, show_saved, write_figure
 
 
 @pytest.fixture(autouse=True)

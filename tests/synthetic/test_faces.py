@@ -1,20 +1,10 @@
-"""The embedded faces: their table, their pictures, and whether one can learn from them."""
+"""The embedded faces: their table and their pictures."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from helpers.synthetic.faces import (
-    ATTRIBUTES,
-    SHAPE,
-    face_attributes,
-    render_faces,
-    sample_faces,
-)
+from helpers.synthetic.faces import ATTRIBUTES, SHAPE, face_attributes, render_faces, sample_faces
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +58,3 @@ def test_each_attribute_shows(table):
     several = table[(table["Sunglasses"] < 0) & (table["Wearing Hat"] < 0)].iloc[:8]
     for name in ATTRIBUTES:
         assert np.median((change(several, name) > 8).sum(axis=(1, 2))) > 20, name
-
-
-def test_smiles_can_be_learnt():
-    faces = sample_faces(800)
-    codes = render_faces(faces, 32, 32).reshape(800, -1) / np.float32(255)
-    smiling = faces["Smiling"] > 0
-    train, test = slice(0, 600), slice(600, None)  # four photos a person: nobody is in both
-    model = make_pipeline(PCA(64, random_state=0), StandardScaler(), LogisticRegression())
-    assert model.fit(codes[train], smiling[train]).score(codes[test], smiling[test]) > 0.85

@@ -1,7 +1,6 @@
 """Files are replaced whole or not at all; what is there already is left alone."""
 
 import errno
-import json
 import os
 from pathlib import Path
 
@@ -19,14 +18,6 @@ def test_replacing_keeps_the_old_content_if_the_block_raises(tmp_path):
         raise RuntimeError
     assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_json_that_cannot_be_written_leaves_the_old(tmp_path):
-    path = tmp_path / "metrics.json"
-    write_json(path, {"a": 1})
-    with pytest.raises(TypeError):
-        write_json(path, {"a": object()})
-    assert json.loads(path.read_text(encoding="utf-8")) == {"a": 1}
 
 
 def test_the_same_content_is_not_written_again(tmp_path):

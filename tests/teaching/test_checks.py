@@ -17,17 +17,10 @@ from helpers.teaching import checks
 from helpers.teaching.bugs import Run
 
 NOTEBOOKS = {"autoencoders_fc": "fc", "autoencoders_conv": "conv", "cvae_mnist": "cvae"}
-GUESSES = {"fc.error_from_16", "conv.who_is_drawn", "cvae.worth_of_a_label"}  # one a notebook
+GUESSES = {"fc.error_from_16", "cvae.worth_of_a_label"}
 
 
 # ---- What the checks are given beside the answer
-
-
-def double_conv(a, b):
-    def convolution(channels_in):
-        return nn.Conv2d(channels_in, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.SiLU()
-
-    return nn.Sequential(*convolution(a), *convolution(b))
 
 
 class PlainCVAE(nn.Module):
@@ -63,8 +56,6 @@ def given():
     }
     return {
         "fc.error_from_16": (0.0102, 0.0075, 0.0054),
-        "conv.parameters_of_a_block": (double_conv,),
-        "conv.who_is_drawn": (30.0, 12.0),
         "cvae.in_the_same_hand": (cvae.eval(), torch.rand(1, 1, 28, 28), 7),
         "cvae.find_the_bug": (runs,),
     }
@@ -103,15 +94,6 @@ def kl(mu, logvar):
 def kl_of_two(mu_q, logvar_q, mu_p, logvar_p):
     moved = (logvar_q.exp() + (mu_q - mu_p) ** 2) / logvar_p.exp()
     return 0.5 * (moved - 1 + logvar_p - logvar_q)
-
-
-def circle(a, b, t):
-    angle = torch.acos(torch.cosine_similarity(a, b, dim=0))
-    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
-
-
-def t_of(steps):
-    return torch.linspace(0, 1, steps)[:, None]
 
 
 def squares(count, size, side, last=1, together=False):
@@ -274,12 +256,6 @@ WRONG = {
         (lambda m, v: 2 * kl(m, v).sum(1), "factor 1/2"),
         (lambda m, v: -kl(m, v).sum(1), "never negative"),
     ],
-    "conv.parameters_of_a_block": [
-        (lambda a, b: 9 * a * b + 9 * b * b, "a scale and a shift"),
-        (lambda a, b: 9 * a * b + 9 * b * b + 6 * b, "no bias"),
-        (lambda a, b: 3 * a * b + 3 * b * b + 4 * b, "9 weights, not 3"),
-        (lambda a, b: 18 * a * b + 4 * b, "from channels_out to channels_out"),
-    ],
     "conv.size_after_transposed": [
         (lambda n, k, s, p: (n + 2 * p - k) // s + 1, "goes the other way"),
         (lambda n, k, s, p: n * s + k - 2 * p, "n - 1 strides"),
@@ -303,11 +279,6 @@ WRONG = {
         (lambda v, u: v - (u @ v / u.square().sum(1)) @ u, "subtracted twice"),
         (lambda v, u: v - (u @ v) @ u, "squared lengths"),
     ],
-    "conv.who_is_drawn": [
-        ("code", "30.0 dB, with the right code alone 12.0 dB"),
-        ("the features", "it is 'the features'"),
-        (True, "it is True"),
-    ],
     "conv.random_squares": [
         (lambda *s: ~squares(*s), "the other way round"),
         (lambda *s: squares(*s, last=0), "from 0 to 11, .* never 11 .*leaves out its upper end"),
@@ -318,11 +289,6 @@ WRONG = {
         (lambda x, y, m: ((x - y) ** 2 * m).sum() / m.sum(), "divide by 3 times"),
         (lambda x, y, m: ((x - y) ** 2)[~m.expand_as(x)].mean(), "you took the rest"),
         (lambda x, y, m: (x - y).abs()[m.expand_as(x)].mean(), "Square the differences"),
-    ],
-    "conv.great_circle": [
-        (lambda a, b, n: torch.lerp(a, b, t_of(n)), "the straight line"),
-        (lambda a, b, n: circle(b, a, t_of(n)), "from the other end"),
-        (lambda a, b, n: circle(a, b, t_of(n + 2)[1:-1]), "Both ends"),
     ],
     "conv.guided": [
         (lambda v, u, w: v + w * (v - u), "start from the one without"),
@@ -397,7 +363,6 @@ RIGHT = {  # what is right in another form than the solution's
     "fc.training_loop": loop("zbs", collect=lambda loss: loss),
     "fc.kl_to_standard_normal": lambda m, v: [row.sum() for row in kl(m, v)],
     "conv.random_squares": lambda *s: squares(*s).numpy()[::-1],
-    "conv.great_circle": lambda a, b, n: circle(b, a, t_of(n)).numpy()[::-1],
     "cvae.tighter": lambda w: np.logaddexp.reduce(w.numpy(), axis=0) - math.log(50),
 }
 
@@ -489,9 +454,6 @@ def course(request, given):
         "in_batches": lambda count, _: count, "train": some,
         "squared_error": lambda count, _: np.array([errors[count]]),
         "VAE": lambda latent_dim: None,
-        # conv
-        "double_conv": double_conv, "psnr": lambda images, _: np.array([images]),
-        "swapped": 30.0, "alone": 12.0, "shown": np.arange(8),
         # cvae
         "runs": given["cvae.find_the_bug"][0],
     }  # fmt: skip

@@ -46,13 +46,13 @@ if rank == 0:
 """
 
 
-def start(folder, *program, processes=2, timeout=300):
+def start(folder, *program, processes=2):
     paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "training")))
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
     return subprocess.run(
         [sys.executable, *(launcher if processes > 1 else ()), *program],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 
