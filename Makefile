@@ -33,7 +33,7 @@ publish: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m helpers.benchmark
 
-# Two processes on this machine's CPU train the CVAE for an epoch.
+# Two processes on this machine's CPU train a small autoencoder of digits for an epoch.
 distributed: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node 2 -m helpers.training.distributed
 

@@ -45,7 +45,7 @@ def digits_map(drawn, codes, labels, title):
     low, high = EDGE - half, 1 - EDGE + half
     ticks = normal.cdf(torch.tensor(TICKS).float()).tolist()
     with plt.rc_context(STYLE):
-        fig, (left, right) = plt.subplots(1, 2, figsize=(10, 5.4), layout="compressed",
+        fig, (left, right) = plt.subplots(1, 2, figsize=(10, 5.8), layout="compressed",
                                           sharex=True, sharey=True)  # fmt: skip
         show_image(left, tiled(drawn, side), extent=(low, high, low, high))
         digit_scatter(right, normal.cdf(codes), labels)

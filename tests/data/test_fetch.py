@@ -131,7 +131,7 @@ def own_faces(people, each):
     ("people", "each", "note"),
     [
         (29, 4, "116 photos of 29 people are too few: .* at least 90 photos of 30 people"),
-        (30, 3, "90 photos of 30 people are few: set LATENT_DIM .* to at most 30, .* at most 11"),
+        (30, 3, "90 photos of 30 people are few: set LATENT_DIM, .* to at most 30, .* at most 11"),
     ],
 )
 def test_own_faces_need_no_table_but_enough_people(tmp_path, capsys, people, each, note):
