@@ -154,13 +154,15 @@ def test_a_deoccluder_repairs_the_rectangle_that_its_finder_sees(notebook, pca, 
     logits = torch.full((2, 1, 64, 64), -1.0)
     logits[0, 0, 10:30, 20:40] = 1
     logits[0, 0, 25, 30] = -1  # a pixel that was overlooked
-    logits[1, 0, 5, 5] = 1  # a single pixel that was taken for covered
+    logits[0, 0, 50, 60] = 1  # a pixel that was taken for covered
     model.finder.forward = lambda x: logits
     x = to_unit(faces[:2])
     found = model.find(x)
     assert found[0, 0, 10:30, 20:40].all() and found[0].sum() == 400 and not found[1].any()
     with torch.no_grad():
         torch.testing.assert_close(model(x), model.inpainter(x, ~found))
+    model.caution.fill_(2.0)  # sooner than a pixel would be missed, all are repaired
+    assert model.find(x).all()
 
 
 def test_sharpening_changes_the_painter_and_no_code(notebook, pca, faces):

@@ -14,7 +14,7 @@ NO_TEXT = (
     r"\$\$.*?\$\$|\$[^$]*\$|```.*?```|`[^`]*`|\[[^\]]*\]\([^)]*\)|<[^>]*>|^#+ .*?$"
     r"|\bsection \d+(?:\.\d+)*"
 )
-NUMBER = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w)(?!,\d)(%?)")
+NUMBER = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w|\.\d)(?!,\d)(%?)")
 YEAR = re.compile(r"(?:19|20)\d\d")
 
 # Reviewed: what no cell computes, and why it may stand there all the same
