@@ -14,6 +14,7 @@ NAMES = {
     "test_mse": "MSE", "test_psnr": "PSNR, dB", "test_ssim": "SSIM",
     "mse_minus_pca": "MSE minus PCA's, paired", "neg_elbo": "-ELBO, nats", "kl": "KL, nats",
     "recon_nats": "reconstruction, nats", "iw_bound": "importance-weighted bound, nats",
+    "mse_of_pca": "share of PCA's MSE", "bits_per_dim": "bits per dimension",
 }  # fmt: skip
 HEAD = """# All figures and all numbers
 
