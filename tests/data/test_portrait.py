@@ -80,7 +80,8 @@ def off(portrait, eyes, place, distance):
     picture.paste(portrait.resize(size, Image.Resampling.BICUBIC), (left, top))
     for x, y in np.array(eyes) * zoom + (left, top):
         radius = zoom * (eyes[1][0] - eyes[0][0]) / 16
-        ImageDraw.Draw(picture).circle((x, y), radius, (0, 0, 255))
+        box = x - radius, y - radius, x + radius, y + radius
+        ImageDraw.Draw(picture).ellipse(box, (0, 0, 255))
     face = cut_face(np.asarray(picture), distance).astype(float)
     blue = np.maximum(face[..., 2] - face[..., :2].max(-1) - 60, 0)
     y, x = np.mgrid[:64, :64]
