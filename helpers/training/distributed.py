@@ -48,6 +48,7 @@ def main(arguments=None):
         f"{len(digests)} processes, the same weights in all ({digests[0]}): "
         f"held-out MSE {history['val_loss'].iloc[-1]:.4f}"
     )
+    this_process().wait_for_everyone()  # none closes what another still reads
     this_process().destroy_process_group()
 
 
