@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 from torch.distributions import Distribution
 
-from helpers.data.tensors import to_unit
+from helpers.data.tensors import as_floats
 from helpers.system import validation
 from helpers.system.memory import keep_freed_memory
 
@@ -46,8 +46,7 @@ def in_batches(function, *data, batch_size=100):
     device = device_of(function)
     parts = []
     for batch in zip(*(t.split(batch_size) for t in data), strict=True):
-        batch = (to_unit(t) if t.dtype == torch.uint8 else t for t in batch)
-        found = function(*(t.to(device) for t in batch))
+        found = function(*(as_floats(t).to(device) for t in batch))
         several = isinstance(found, tuple)
         parts.append([on_cpu(result) for result in (found if several else (found,))])
     joined = tuple(torch.cat(results) for results in zip(*parts, strict=True))

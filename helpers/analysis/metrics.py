@@ -140,10 +140,11 @@ def reconstruction_scores(recon, images, people=None, error_of_pca=None):
     With PCA's squared error of each image (N,), too: "mse_minus_pca", the paired difference, and
     "mse_of_pca", the error as a share of PCA's.
     """
-    scores = {"test_mse": squared_error, "test_psnr": psnr, "test_ssim": ssim}
-    found = {name: with_interval(f(recon, images), people) for name, f in scores.items()}
+    error = squared_error(recon, images)
+    scores = {"test_mse": error, "test_psnr": psnr(recon, images), "test_ssim": ssim(recon, images)}
+    found = {name: with_interval(values, people) for name, values in scores.items()}
     if error_of_pca is not None:
-        difference = squared_error(recon, images) - error_of_pca
+        difference = error - error_of_pca
         found["mse_minus_pca"] = with_interval(difference, people)
         found["mse_of_pca"] = float(1 + difference.mean() / error_of_pca.mean())
     return found

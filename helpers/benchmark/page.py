@@ -8,7 +8,7 @@ from statistics import median
 import matplotlib.pyplot as plt
 import numpy as np
 
-from helpers.figures.plots import STYLE
+from helpers.figures.plots import COLOURS, STYLE
 from helpers.system.files import write_text
 
 TITLES = {
@@ -112,7 +112,7 @@ def draw_ladder(ladder):
         for ax, (name, rungs) in zip(axes, ladder.items(), strict=True):
             for label, rung in rungs.items():
                 found = ratios(rungs["plain loop"], rung)
-                bar = ax.barh(label, np.median(found), color="#56b4e9")
+                bar = ax.barh(label, np.median(found), color=COLOURS[5])
                 ax.bar_label(bar, [f"{np.median(found):.2f}"], label_type="center")
                 ax.plot(found, len(found) * [label], "o", color="black", alpha=0.5, markersize=3)
             ax.axvline(1, color="gray", linewidth=0.8, zorder=0)

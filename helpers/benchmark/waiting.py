@@ -4,14 +4,13 @@ import json
 
 from helpers.benchmark.machine import describe_machine
 from helpers.benchmark.page import write_page
-from helpers.notebooks import ROOT
 from helpers.system.files import write_json
 
 STAND_IN = ("NOTE: stand-in faces are used", "NOTE: 5,000 digits are used")
 TRAINED = (": training, ", ": measuring, ")  # what an `Experiment` prints where nothing is kept
 
 
-def note_waiting(name, notebook, minutes, retrained, root=ROOT):
+def note_waiting(name, notebook, minutes, retrained, root):
     """Keep how many minutes a run of a notebook took, and on which machine; write the page anew.
 
     Only what the page is about counts: runs on the real data in which everything was trained

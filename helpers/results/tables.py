@@ -41,6 +41,8 @@ def _mse(what, name, numbers=128):
 
 
 DENOISERS = ("non-local means", "total variation", "wavelets", "PCA projection")
+TOLD_WHERE = _of_methods("conv_occlusion", "psnr_inside", "biharmonic, told where",
+                         "PCA's expectation, told where")  # fmt: skip
 ROWS = (
     _mse("plain fully-connected autoencoder", "fc_plain"),
     _mse("linear autoencoder", "linear_128"),
@@ -61,13 +63,9 @@ ROWS = (
         for sigma in (0.1, 0.2)
     ),
     Row("PSNR in dB inside the covered part", ("conv_occlusion", "psnr_inside"),
-        _of_methods("conv_occlusion", "psnr_inside", "biharmonic, told where",
-                    "PCA's expectation, told where"),
-        ("conv_occlusion", "psnr_gain_inside"), less=False),
+        TOLD_WHERE, ("conv_occlusion", "psnr_gain_inside"), less=False),
     Row("the same, told where", ("conv_occlusion", "psnr_inside_skips_told_where"),
-        _of_methods("conv_occlusion", "psnr_inside", "biharmonic, told where",
-                    "PCA's expectation, told where"),
-        ("conv_occlusion", "psnr_gain_inside_told"), less=False),
+        TOLD_WHERE, ("conv_occlusion", "psnr_gain_inside_told"), less=False),
     Row("samples of faces, Fréchet distance", ("conv_generator", "frechet"),
         {"mixture of Gaussians": ("conv_generator", "frechet_mixture"),
          "convolutional VAE": ("conv_generator", "frechet_vae")}),

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from get_dataset import fetch_mnist
 from helpers.data.tensors import to_tensor
-from helpers.system.processes import silence_others, this_process
+from helpers.system.processes import silence_others, this_process, wait_for_all
 from helpers.training.loop import fit
 
 
@@ -48,7 +48,7 @@ def main(arguments=None):
         f"{len(digests)} processes, the same weights in all ({digests[0]}): "
         f"held-out MSE {history['val_loss'].iloc[-1]:.4f}"
     )
-    this_process().wait_for_everyone()  # none closes what another still reads
+    wait_for_all()  # none closes what another still reads
     this_process().destroy_process_group()
 
 
