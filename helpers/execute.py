@@ -4,6 +4,7 @@ import argparse
 import os
 import platform
 import re
+import resource
 import sys
 import time
 from importlib.metadata import version
@@ -32,7 +33,7 @@ def execute(name, *, in_place=False, parameters=None):
     make_folder(EXECUTED)
     notebook = papermill.execute_notebook(
         path, copy, parameters, cwd=ROOT, kernel_name="python3", language="python",
-        record_timing=False, store_widget_state=False,
+        store_widget_state=False,
     )  # fmt: skip
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -58,6 +59,12 @@ def from_executed(link):
     before, target = link.groups()
     up = Path(os.path.relpath(ROOT, EXECUTED)).as_posix()
     return f"{before}{up}/{target}" if (ROOT / target).exists() else link[0]
+
+
+def peak_gb():
+    """The most memory that a kernel has taken so far, in GB."""
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak / (1e9 if sys.platform == "darwin" else 1e9 / 1024)  # macOS counts in bytes
 
 
 def write(notebook, path):
@@ -94,7 +101,7 @@ def main(arguments=None):
             sys.exit(f"{name}.ipynb failed:\n{error}")
         if options.in_place or options.retrain:
             minutes = (time.monotonic() - began) / 60
-            note_waiting(name, notebook, minutes, options.retrain, ROOT)
+            note_waiting(name, notebook, minutes, peak_gb(), options.retrain, ROOT)
     if options.in_place:  # what is published
         write_versions(ROOT / "output" / "versions.txt")
 

@@ -15,13 +15,13 @@ from torch.distributions import Distribution
 
 from helpers.data.tensors import as_floats
 from helpers.system import validation
-from helpers.system.memory import keep_freed_memory
+from helpers.system.memory import keep_freed_memory, return_freed_memory
 
 MOST = 1e30  # of codes that are compared: beyond, the square of a distance is infinite
 
 
 @torch.no_grad()
-def in_batches(function, *data, batch_size=100):
+def in_batches(function, *data, batch_size=50):
     """Apply a model, one of its methods, or any function to data that do not fit in one batch.
 
     Parameters
@@ -44,13 +44,17 @@ def in_batches(function, *data, batch_size=100):
     check_lengths(data)
     keep_freed_memory()
     device = device_of(function)
-    parts = []
-    for batch in zip(*(t.split(batch_size) for t in data), strict=True):
-        found = function(*(as_floats(t).to(device) for t in batch))
+    joined = ()
+    for start in range(0, len(data[0]), batch_size):
+        rows = slice(start, start + batch_size)
+        found = function(*(as_floats(t[rows]).to(device) for t in data))
         several = isinstance(found, tuple)
-        parts.append([on_cpu(result) for result in (found if several else (found,))])
-    joined = tuple(torch.cat(results) for results in zip(*parts, strict=True))
-    return joined if several else joined[0]
+        parts = [on_cpu(result) for result in (found if several else (found,))]
+        joined = joined or [room_for(part, len(data[0])) for part in parts]
+        for whole, part in zip(joined, parts, strict=True):
+            whole[rows] = part
+    return_freed_memory()
+    return tuple(joined) if several else joined[0]
 
 
 def check_lengths(data):
@@ -61,6 +65,13 @@ def check_lengths(data):
     lengths = [len(values) if values.ndim else 0 for values in data]
     if not data or 0 in lengths or len(set(lengths)) > 1:
         raise ValueError(f"data must be tensors of one length above 0, got lengths {lengths}")
+
+
+def room_for(part, count):
+    """An empty tensor for `count` rows like those of a part of them: filled, it needs no copy."""
+    like_images = part.ndim == 4 and part.is_contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if like_images else torch.contiguous_format
+    return torch.empty((count, *part.shape[1:]), dtype=part.dtype, memory_format=layout)
 
 
 def device_of(function):

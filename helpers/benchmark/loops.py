@@ -5,6 +5,7 @@ import time
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision import transforms
 
@@ -14,6 +15,7 @@ from helpers.system.processes import this_process
 from helpers.training.loop import evaluate, fit
 
 KEPT = "freed memory is kept"  # from here on down, since a process cannot undo it
+AVERAGED = "average of the weights"  # now it does what `fit` does
 LADDER = {  # name -> what is on, each with all that is above it
     "plain loop": set(),
     "whole batches of uint8": {"batches"},
@@ -21,6 +23,7 @@ LADDER = {  # name -> what is on, each with all that is above it
     "fused AdamW": {"batches", "no_item", "fused"},
     "channels last": {"batches", "no_item", "fused", "channels_last"},
     KEPT: {"batches", "no_item", "fused", "channels_last"},
+    AVERAGED: {"batches", "no_item", "fused", "channels_last", "average"},
 }
 
 
@@ -32,7 +35,7 @@ def climb(rung, model, train, val, loss_fn, steps, batch_size, lr=1e-3):
     """
     torch.manual_seed(42)
     train = tuple(t[: steps * batch_size] for t in train)
-    if rung == KEPT:
+    if rung in (KEPT, AVERAGED):
         keep_freed_memory()
     if rung in LADDER:
         seconds = loop(model, train, loss_fn, batch_size, lr, LADDER[rung])
@@ -51,6 +54,8 @@ def loop(model, train, loss_fn, batch_size, lr, on):
     optimizer = torch.optim.Adam(model.parameters(), lr)
     if "fused" in on:
         optimizer = torch.optim.AdamW(model.parameters(), lr, fused=True)
+    if "average" in on:
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.995))
     images = train[0].contiguous(memory_format=layout)
     total = torch.zeros((), device=device)
     if "batches" in on:
@@ -63,6 +68,8 @@ def loop(model, train, loss_fn, batch_size, lr, on):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        if "average" in on:
+            average.update_parameters(model)
         total += loss.detach() if "no_item" in on else loss.item()
     if device.type == "cuda":
         torch.cuda.synchronize(device)

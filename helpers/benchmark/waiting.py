@@ -1,6 +1,8 @@
 """How long the notebooks take, as `make publish` and `make retrain` have seen it."""
 
 import json
+import re
+from datetime import datetime
 
 from helpers.benchmark.machine import describe_machine
 from helpers.benchmark.page import write_page
@@ -8,10 +10,11 @@ from helpers.system.files import write_json
 
 STAND_IN = ("NOTE: stand-in faces are used", "NOTE: 5,000 digits are used")
 TRAINED = (": training, ", ": measuring, ")  # what an `Experiment` prints where nothing is kept
+TOOK = re.compile(r"^(\S+): (?:trained|(\w+) measured) in (.+)\.$", re.MULTILINE)
 
 
-def note_waiting(name, notebook, minutes, retrained, root):
-    """Keep how many minutes a run of a notebook took, and on which machine; write the page anew.
+def note_waiting(name, notebook, minutes, peak_gb, retrained, root):
+    """Keep how long a run of a notebook took, and on which machine; write the page anew.
 
     Only what the page is about counts: runs on the real data in which everything was trained
     (`retrained`), or in which nothing was.
@@ -19,8 +22,8 @@ def note_waiting(name, notebook, minutes, retrained, root):
     Parameters
     ----------
     name : str, the notebook's
-    notebook : the executed notebook, as nbformat has it
-    minutes : float
+    notebook : the executed notebook, as papermill returns it
+    minutes, peak_gb : float, of the whole run; the most memory of a kernel, in GB
     retrained : bool
     root : Path of the repository
     """
@@ -29,11 +32,31 @@ def note_waiting(name, notebook, minutes, retrained, root):
     unwanted = STAND_IN if retrained else STAND_IN + TRAINED
     if any(words in printed for words in unwanted):
         return
+    machine = describe_machine()
+    found = {
+        "minutes": round(minutes, 1),
+        "first_picture_s": round(first_picture(notebook.cells), 1),
+        "peak_gb": round(peak_gb, 1),
+        "machine": f"{machine['device']}, {machine['threads']} threads",
+    }
+    if retrained:
+        found["steps"] = [
+            [of, what or "training", took] for of, what, took in TOOK.findall(printed)
+        ]
     path = root / "output" / "benchmark" / "waiting.json"
     waiting = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    run = "make retrain" if retrained else "make publish"
-    machine = describe_machine()
-    words = f"{machine['device']}, {machine['threads']} threads"
-    waiting.setdefault(name, {})[run] = {"minutes": round(minutes, 1), "machine": words}
+    waiting.setdefault(name, {})["make retrain" if retrained else "make publish"] = found
     write_json(path, waiting)
     write_page(path.parent, root / "helpers" / "benchmark")
+
+
+def first_picture(cells):
+    """Seconds from the start of the first cell to the end of the first one with a picture."""
+    started = next(cell.metadata.papermill.start_time for cell in cells if "outputs" in cell)
+    ended = next(
+        cell.metadata.papermill.end_time
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if any(kind.startswith("image/") for kind in output.get("data", {}))
+    )
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()

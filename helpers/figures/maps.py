@@ -10,6 +10,7 @@ from helpers.figures.plots import STYLE, show_image
 DIGIT_COLOURS = ("#332288", "#88ccee", "#44aa99", "#117733", "#999933",
                  "#ddaa33", "#cc6677", "#882255", "#aa4499", "#000000")  # fmt: skip
 EDGE = 0.02  # of the prior lies beyond a map's edge, on each side
+PANELS = (0, 1, 2, 7, 9)
 TICKS = (-2, -1, 0, 1, 2)
 
 
@@ -58,4 +59,22 @@ def digits_map(drawn, codes, labels, title):
                    xticklabels=TICKS, yticklabels=TICKS)  # fmt: skip
         left.set_ylabel("second number")
         fig.suptitle(title)
+    return fig
+
+
+def draws_and_codes(draws, codes, labels, title):
+    """Codes of digits over draws of their prior, a panel for each of five digits; the Figure.
+
+    `draws` and `codes` are (N, 2), `labels` int (N,) of both. All panels show the same square,
+    which holds all but the farthest of both.
+    """
+    side = torch.cat([draws, codes]).abs().quantile(0.9998).clamp(min=4).item()
+    with plt.rc_context(STYLE):
+        fig, axes = plt.subplots(1, len(PANELS), figsize=(10, 2.7), sharey=True,
+                                 layout="constrained")  # fmt: skip
+        for ax, digit in zip(axes, PANELS, strict=True):
+            ax.scatter(*draws[labels == digit].T, s=2, color="#bbbbbb")
+            ax.scatter(*codes[labels == digit].T, s=2, color=DIGIT_COLOURS[digit])
+            ax.set(title=f"{digit}", xlim=(-side, side), ylim=(-side, side), aspect="equal")
+        fig.suptitle(f"{title}: draws of the prior (grey), codes of test digits (colour)")
     return fig

@@ -5,6 +5,7 @@ import inspect
 import json
 import signal
 import threading
+import time
 import zlib
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 
 from helpers.figures import plots
 from helpers.results.keys import constructor_arguments, flat, named, plain
+from helpers.results.tables import number
 from helpers.results.weights import read_weights, save_weights
 from helpers.system.files import make_folder, write_json
 from helpers.system.processes import is_first, silence_others, this_process, wait_for_all
@@ -131,8 +133,11 @@ class Experiment:
         wait_for_all()  # nobody still looks for what was kept
         path = published if retrain or not published.exists() else own
         self._go_on_in(path.parent)
+        started = time.perf_counter()
         with stopping_whole():
             found = rounded(function(**settings))
+        minutes = _in_words(time.perf_counter() - started)
+        print(f"{self.name}: {what['name']} measured in {minutes}.")
         if is_first():
             checksums = _checksums(path.parent, figures)
             if None in checksums.values():
@@ -149,6 +154,12 @@ class Experiment:
         path = self.folder / "metrics.json"
         if is_first() and not _says(path, self.metrics):
             write_json(path, self.metrics)
+
+    def report(self, **metrics):
+        """As `record`; and print them."""
+        self.record(**metrics)
+        for name in metrics:
+            print(f"{name}: {number(self.metrics[name])}")
 
     def show(self, fig, name):
         """Write a figure of Matplotlib to `name`.png in the folder, and show it."""
@@ -270,5 +281,8 @@ def _misfit(path, model, key, tensors, metadata):
 
 
 def _minutes(history):
-    seconds = history["seconds"].iloc[-1] if len(history) else 0
+    return _in_words(history["seconds"].iloc[-1] if len(history) else 0)
+
+
+def _in_words(seconds):
     return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"

@@ -50,6 +50,7 @@ EXPERIMENTS = {
 
 # What is seen in a figure, where its own title does not say it alone: its alternative text.
 CAPTIONS = {
+    "fc_vanilla/faces": "Sixteen photographs of people to train on",
     "fc_vanilla/fc_example_0": "Sixteen photographs of test faces, the input",
     "fc_vanilla/fc_example_1": "The same sixteen faces as the fully-connected autoencoder draws "
     "them",

@@ -164,7 +164,8 @@ def _is_of(paired, ours, baseline):
 
 
 def number(result, times=1):
-    """A result for the eye: four digits, with its interval where it has one."""
+    """A result, a number or a dict, for the eye: four digits, with its interval if it has one."""
+    result = result if isinstance(result, dict) else {"value": result}
     numbers = [result.get(name) for name in ("value", "low", "high")]
     texts = [f"{times * n:.4g}" if isinstance(n, float) else str(n) for n in numbers]
     return texts[0] if numbers[1] is None else "{} ({} to {})".format(*texts)

@@ -1,4 +1,4 @@
 """What is under all rooms: files that are never half-written, arguments, memory, processes.
 
-Import from here: `files`, `validation`, `memory.keep_freed_memory` and `processes`.
+Import from here: `files`, `validation`, `memory` and `processes`.
 """

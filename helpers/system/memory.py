@@ -1,4 +1,4 @@
-"""Memory that one batch frees is kept for the next."""
+"""Memory that one batch frees is kept for the next, and given back after the last."""
 
 import ctypes
 import platform
@@ -21,3 +21,9 @@ def keep_freed_memory():
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, LARGEST)
         libc.mallopt(M_TRIM_THRESHOLD, KEPT)
+
+
+def return_freed_memory():
+    """Give back to the system what the C library has kept, where it is glibc (malloc_trim)."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

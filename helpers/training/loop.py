@@ -16,6 +16,7 @@ import torch
 from accelerate.utils import gather_object
 
 from helpers.data.tensors import as_floats
+from helpers.system.memory import return_freed_memory
 from helpers.system.processes import this_process
 from helpers.training.arguments import check_data, check_settings, checked
 from helpers.training.average import MovingAverage
@@ -92,6 +93,7 @@ def fit(model, train, val, loss_fn, *, epochs, batch_size=64, lr=1e-3, weight_de
             team.agree(model, average.model)
             journal.note_epoch(rate, measure(val))
             saved.save(journal.rows)
+    return_freed_memory()
     model.eval().load_state_dict(journal.weights())
     if not journal.interrupted:
         saved.remove()
@@ -110,7 +112,7 @@ def evaluate(model, data, loss_fn, seed=42):
     state = this_process()
     parts = []
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        batches = zip(*(t.split(250) for t in data), strict=True)
+        batches = zip(*(t.split(100) for t in data), strict=True)
         for i, batch in enumerate(batches):
             if i % state.num_processes != state.process_index:
                 continue

@@ -100,3 +100,9 @@ def test_the_nearest_are_sorted_by_distance(codes):
     distances = torch.cdist(queries, codes)
     assert found.shape == (2, 10) and list(found[:, 0]) == [7, 3]
     assert np.array_equal(found, distances.argsort(1)[:, :10].numpy())
+
+
+def test_what_is_returned_in_batches_keeps_its_layout():
+    images = torch.rand(5, 3, 4, 4).to(memory_format=torch.channels_last)
+    joined = in_batches(lambda x: x + 1, images, batch_size=2)
+    assert torch.equal(joined, images + 1) and joined.stride() == images.stride()

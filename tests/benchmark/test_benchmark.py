@@ -4,13 +4,15 @@ import json
 
 import pytest
 import torch
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from torch import nn
 
 from helpers.benchmark import __main__ as benchmark
 from helpers.benchmark.loops import LADDER, climb
 from helpers.benchmark.page import TITLES
 from helpers.benchmark.waiting import note_waiting
+
+START = "2026-01-01T10:00:{:02}.000000"
 
 
 @pytest.mark.slow
@@ -56,18 +58,26 @@ def test_how_long_a_notebook_took_stands_on_the_page(tmp_path):
     """Not so a run on stand-ins, or one that trained some of its models."""
 
     def after(minutes, printed, retrained):
-        cell = new_code_cell(outputs=[new_output("stream", text=printed)])
-        notebook = new_notebook(cells=[cell])
-        note_waiting("cvae_mnist", notebook, minutes, retrained, root=tmp_path)
+        picture = new_output("display_data", {"image/jpeg": ""})
+        cells = [new_code_cell(outputs=[new_output("stream", text=printed)]),
+                 new_code_cell(outputs=[picture]), new_code_cell(outputs=[picture])]  # fmt: skip
+        for second, cell in enumerate(cells):
+            times = {"start_time": START.format(second), "end_time": START.format(second + 1)}
+            cell.metadata["papermill"] = times
+        notebook = new_notebook(cells=[new_markdown_cell("# Title"), *cells])
+        note_waiting("cvae_mnist", notebook, minutes, 1.9, retrained, root=tmp_path)
         page = tmp_path / "helpers" / "benchmark" / "README.md"
         lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
-        return [line.split(" | ")[1:3] for line in lines if line.startswith("| cvae_mnist ")]
+        return [line.split(" | ")[1:5] for line in lines if line.startswith("| cvae_mnist ")]
 
     assert not after(2.0, "cvae: training, there are no weights yet.", False)
     assert not after(2.0, "NOTE: 5,000 digits are used in place of MNIST's 70,000", True)
     assert after(2.0, "cvae: weights loaded, trained in 35.0 min.", False) == [
-        ["`make publish`", "2.0"]
+        ["`make publish`", "2.0", "2.0", "1.9"]
     ]
-    both = [["`make publish`", "3.0"], ["`make retrain`", "60.0"]]
-    assert after(60.0, "cvae: training, as RETRAIN asks.", True)[1:] == both[1:]
-    assert after(3.0, "cvae: weights loaded, trained in 35.0 min.", False) == both
+    both = [["`make publish`", "3.0", "2.0", "1.9"], ["`make retrain`", "60.0", "2.0", "1.9"]]
+    steps = [["cvae", "training", "35.0 min |"], ["cvae_beta", "along_beta", "12 s |"]]
+    printed = "cvae: training, as RETRAIN asks.\ncvae: trained in 35.0 min.\n"
+    printed += "cvae_beta: along_beta measured in 12 s.\n"
+    assert after(60.0, printed, True)[1:] == both[1:] + steps
+    assert after(3.0, "cvae: weights loaded, trained in 35.0 min.", False) == both + steps

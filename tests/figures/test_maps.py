@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from helpers.figures.maps import digits_map, tiled
+from helpers.figures.maps import PANELS, digits_map, draws_and_codes, tiled
 
 
 def test_a_map_is_tiled_row_by_row_and_its_panels_have_the_same_axes():
@@ -16,4 +16,17 @@ def test_a_map_is_tiled_row_by_row_and_its_panels_have_the_same_axes():
     assert left.get_xlim() == right.get_xlim() and left.get_ylim() == right.get_ylim()
     points = np.concatenate([dots.get_offsets() for dots in right.collections])
     assert len(points) == 50 and points.min() > 0 and points.max() < 1
+    plt.close(fig)
+
+
+def test_each_panel_has_the_draws_and_the_codes_of_its_digit_and_all_have_the_same_axes():
+    labels = torch.arange(100) % 10
+    draws, codes = torch.randn(100, 2), 10 + torch.rand(100, 2)
+    fig = draws_and_codes(draws, codes, labels, "title")
+    assert len(fig.axes) == len(PANELS)
+    for ax, digit in zip(fig.axes, PANELS, strict=True):
+        of_prior, of_digits = (dots.get_offsets() for dots in ax.collections)
+        assert np.allclose(of_prior, draws[labels == digit])
+        assert np.allclose(of_digits, codes[labels == digit])
+        assert ax.get_xlim() == ax.get_ylim() and 10 < ax.get_xlim()[1] < 12
     plt.close(fig)

@@ -297,6 +297,13 @@ def test_metrics_are_added_to_those_before_with_the_digits_that_mean_something(e
     assert written == experiment.metrics
 
 
+def test_what_is_reported_is_recorded_and_printed(experiment, capsys):
+    experiment.report(kl=np.float32(1 / 3), test_mse={"value": 2 / 3, "low": 0.5, "high": 1.0})
+    assert experiment.metrics["kl"] == 0.33333
+    printed = capsys.readouterr().out
+    assert printed == "kl: 0.3333\ntest_mse: 0.6667 (0.5 to 1)\n"
+
+
 def test_metrics_and_figures_of_own_settings_do_not_replace_the_published(experiment, again):
     train(experiment)
     experiment.record(test_mse=1.0)

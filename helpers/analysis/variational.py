@@ -1,0 +1,41 @@
+"""What is reported of a VAE."""
+
+import math
+
+import numpy as np
+
+from helpers.analysis.latent import in_batches
+from helpers.training.loop import evaluate
+
+
+def vae_scores(model, loss_fn, train, test):
+    """What a VAE draws of test images from the means of their codes, and its scores.
+
+    Parameters
+    ----------
+    model : nn.Module with `encode`, images -> a distribution of codes, and `decode`
+    loss_fn : `loss_fn(model, x)` -> dict of "loss", the -ELBO in nats a value, and of its terms
+        "nll" and "kl" in nats an image, each a mean over a batch
+    train, test : uint8 images (N, C, H, W)
+
+    Returns
+    -------
+    images : float tensor like `test`, in [0, 1]
+    scores : dict of "neg_elbo" and "kl" (nats an image), "bits_per_dim" (of values in 256 steps),
+        "active_units", the numbers of the code whose mean varies (Burda et al., 2016, arXiv
+        1509.00519, count them so), and "code_correlation", as `mean_correlation`
+    """
+    images = in_batches(model.decode, in_batches(model.encode, test)).clamp(0, 1)
+    terms, codes = evaluate(model, (test,), loss_fn), in_batches(model.encode, train)
+    return images, {
+        "neg_elbo": terms["nll"] + terms["kl"],
+        "kl": terms["kl"],
+        "bits_per_dim": terms["loss"] / math.log(2) + 8,
+        "active_units": int((codes.var(0) > 0.01).sum()),
+        "code_correlation": mean_correlation(codes),
+    }
+
+
+def mean_correlation(codes):
+    """Mean absolute correlation of two different numbers of codes (N, latent_dim)."""
+    return np.abs(np.corrcoef(codes.T))[~np.eye(codes.shape[1], dtype=bool)].mean()
