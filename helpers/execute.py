@@ -4,7 +4,6 @@ import argparse
 import os
 import platform
 import re
-import resource
 import sys
 import time
 from importlib.metadata import version
@@ -16,6 +15,11 @@ import papermill
 from helpers.benchmark.waiting import note_waiting
 from helpers.notebooks import ROOT
 from helpers.system.files import make_folder, replacing, write_text
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 EXECUTED = ROOT / "output" / "executed"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -62,7 +66,9 @@ def from_executed(link):
 
 
 def peak_gb():
-    """The most memory that a kernel has taken so far, in GB."""
+    """The most memory that a kernel has taken so far, in GB; None where that is not known."""
+    if resource is None:
+        return None
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return peak / (1e9 if sys.platform == "darwin" else 1e9 / 1024)  # macOS counts in bytes
 

@@ -52,22 +52,31 @@ def of_waiting(times):
         "## How long a notebook takes",
         "",
         "From its first cell to its last, as the latest run saw it: `make publish` loads all "
-        "weights, `make retrain` trains all models. The memory is the most that a kernel has "
-        "taken up to then.",
+        "weights, `make retrain` trains all models. The memory is the highest peak of a "
+        "notebook's kernel so far in the same run, so it never falls from one to the next.",
         "",
         "| notebook | run | minutes | first picture after, s | memory, GB | machine |",
         "| --- | --- | ---: | ---: | ---: | --- |",
         *(f"| {name} | `{run}` | {found['minutes']:.1f} | {found['first_picture_s']:.1f} "
-          f"| {found['peak_gb']:.1f} | {found['machine']} |" for name, run, found in runs),
+          f"| {found['peak_gb'] or ''} | {found['machine']} |" for name, run, found in runs),
         "",
+        *of_retraining(runs),
+    ]  # fmt: skip
+
+
+def of_retraining(runs):
+    """What `make retrain` trains and measures anew, as lines of Markdown; none before it ran."""
+    steps = [(name, *step) for name, _, found in runs for step in found.get("steps", ())]
+    if not steps:
+        return []
+    return [
         "What `make retrain` trains and measures anew:",
         "",
         "| notebook | experiment | what | time |",
         "| --- | --- | --- | ---: |",
-        *(f"| {name} | {' | '.join(step)} |" for name, _, found in runs
-          for step in found.get("steps", ())),
+        *(f"| {' | '.join(step)} |" for step in steps),
         "",
-    ]  # fmt: skip
+    ]
 
 
 def of_benchmark(results, figure):
@@ -92,11 +101,12 @@ def of_benchmark(results, figure):
     for name, rungs in results["ladder"].items():
         plain, fit = rungs["plain loop"], rungs["fit"]
         others = [rung for name, rung in rungs.items() if name != "fit"]
+        same = in_words(ratios(rungs[AVERAGED], fit)) if AVERAGED in rungs else ""
         fastest = min(others, key=lambda rung: median(rung["rounds_s"]))
         lines.append(
             f"| {TITLES[name]} | {1e3 * median(plain['rounds_s']):.1f} "
             f"| {1e3 * median(fit['rounds_s']):.1f} | {in_words(ratios(plain, fit))} "
-            f"| {in_words(ratios(fastest, fit))} | {in_words(ratios(rungs[AVERAGED], fit))} |"
+            f"| {in_words(ratios(fastest, fit))} | {same} |"
         )
     public, fit = results["public"]["public loop"], results["public"]["fit"]
     lines += [

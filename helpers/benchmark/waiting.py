@@ -23,7 +23,8 @@ def note_waiting(name, notebook, minutes, peak_gb, retrained, root):
     ----------
     name : str, the notebook's
     notebook : the executed notebook, as papermill returns it
-    minutes, peak_gb : float, of the whole run; the most memory of a kernel, in GB
+    minutes : float, of the whole run
+    peak_gb : float, the most memory of a kernel in GB; None where the system does not say
     retrained : bool
     root : Path of the repository
     """
@@ -36,7 +37,7 @@ def note_waiting(name, notebook, minutes, peak_gb, retrained, root):
     found = {
         "minutes": round(minutes, 1),
         "first_picture_s": round(first_picture(notebook.cells), 1),
-        "peak_gb": round(peak_gb, 1),
+        "peak_gb": peak_gb and round(peak_gb, 1),
         "machine": f"{machine['device']}, {machine['threads']} threads",
     }
     if retrained:
