@@ -183,6 +183,11 @@ def notes(attrs):
             f"{report['photos']} has the funneled photos, aligned by an older method than those "
             "that the published weights and numbers were made from (deep-funneled)"
         )
+    if report.get("of_others"):  # which older caches have not
+        yield (
+            f"{report['attributes']} has no row for any photo in {report['photos']}: what needs "
+            "attributes (smiles, edits, their judges) is left out"
+        )
     if missing := report["rows_without_photo"]:
         where = f"{report['attributes']} have no usable photo in {report['photos']}"
         yield f"{missing:,} rows of {where} and are left out"

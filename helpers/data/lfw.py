@@ -194,11 +194,13 @@ def fingerprint(path):
 def build(folder, path, table, crop, size, kind):
     """Join the photos and the attribute table on person and image number, and keep them.
 
-    Without a table (None), all photos are taken, and there are no attributes.
+    Without a table (None), or where it has no row for any of them, all photos are taken, and there
+    are no attributes.
     """
     attrs = read_attributes(table) if table else None
     photos, skipped = read_photos(path, crop, size)
-    if attrs is None:
+    own = attrs is not None and photos.keys().isdisjoint(photo_name(*row) for row in attrs.index)
+    if own or attrs is None:
         people = [(person.replace("_", " "), imagenum) for person, imagenum in sorted(photos)]
         index = pd.MultiIndex.from_tuples(people, names=["person", "imagenum"])
         attrs = pd.DataFrame(index=index)
@@ -206,11 +208,6 @@ def build(folder, path, table, crop, size, kind):
     if len(set(names)) < len(names):
         raise ValueError(f"{table} lists a person both with spaces and with underscores.")
     found = np.array([name in photos for name in names])
-    if not found.any():
-        raise ValueError(
-            f"{path} has no photo that fits a row of {table}: there is {next(iter(photos))}, the "
-            f"first row is {names[0]}. Keep photos of your own in a folder without that table."
-        )
     array = np.empty((found.sum(), size[1], size[0], 3), np.uint8)
     for i, row in enumerate(np.flatnonzero(found)):
         array[i] = photos.pop(names[row])
@@ -218,6 +215,7 @@ def build(folder, path, table, crop, size, kind):
     report = {
         "photos": str(path), "attributes": str(table) if table else None, "skipped": skipped,
         "rows_without_photo": int((~found).sum()), "photos_without_row": len(photos),
+        "of_others": own,
     }  # fmt: skip
     save_attributes(folder, attrs[found], {"source": kind, "report": report})
 

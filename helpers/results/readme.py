@@ -38,7 +38,8 @@ def gallery(output):
         parts += [f"## {title}\n", f"{place}\n"]
         for path in pictures.get(name, ()):
             words = caption(path, name)
-            parts.append(f"![{words}]({name}/{path.name})\n\n{words}.\n")
+            end = "" if words.endswith(("?", "!")) else "."
+            parts.append(f"![{words}]({name}/{path.name})\n\n{words}{end}\n")
         if name in metrics:
             parts += ["| | |\n| --- | ---: |"]
             parts += [f"| {NAMES.get(metric, metric.replace('_', ' '))} | {tables.number(value)} |"

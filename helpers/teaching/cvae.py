@@ -152,7 +152,7 @@ def tighter(answer):
         "Average over the draws (dim 0), not over the digits.":
             log_weight.logsumexp(1) - math.log(4),
     }, "the bound")  # fmt: skip
-    return "With K = 1 it is the ELBO, and it grows with K."
+    return "With K = 1 it is the ELBO, and its mean grows with K."
 
 
 @exercise
