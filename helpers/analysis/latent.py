@@ -52,6 +52,11 @@ def in_batches(function, *data, batch_size=50):
         parts = [on_cpu(result) for result in (found if several else (found,))]
         joined = joined or [room_for(part, len(data[0])) for part in parts]
         for whole, part in zip(joined, parts, strict=True):
+            if part.shape[:1] != whole[rows].shape[:1]:  # it would be repeated to fit
+                raise ValueError(
+                    f"function must return a row for each of the {len(whole[rows])} rows that it "
+                    f"is given, got {validation.describe(part)}"
+                )
             whole[rows] = part
     return_freed_memory()
     return tuple(joined) if several else joined[0]

@@ -102,6 +102,12 @@ def test_the_nearest_are_sorted_by_distance(codes):
     assert np.array_equal(found, distances.argsort(1)[:, :10].numpy())
 
 
+@pytest.mark.parametrize("reduce", [torch.mean, lambda x: x.mean(0, keepdim=True), lambda x: x[:1]])
+def test_a_function_that_returns_no_row_for_each_is_refused(reduce):
+    with pytest.raises(ValueError, match="must return a row for each of the 3 rows"):
+        in_batches(reduce, torch.rand(5, 4), batch_size=3)
+
+
 def test_what_is_returned_in_batches_keeps_its_layout():
     images = torch.rand(5, 3, 4, 4).to(memory_format=torch.channels_last)
     joined = in_batches(lambda x: x + 1, images, batch_size=2)
