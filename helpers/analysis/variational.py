@@ -37,5 +37,8 @@ def vae_scores(model, loss_fn, train, test):
 
 
 def mean_correlation(codes):
-    """Mean absolute correlation of two different numbers of codes (N, latent_dim)."""
-    return np.abs(np.corrcoef(codes.T))[~np.eye(codes.shape[1], dtype=bool)].mean()
+    """Mean absolute correlation of two numbers of codes (N, latent_dim); 0.0 if fewer vary."""
+    varying = codes[:, codes.std(0) > 0]
+    if varying.shape[1] < 2:
+        return 0.0
+    return float(np.abs(np.corrcoef(varying.T))[~np.eye(varying.shape[1], dtype=bool)].mean())

@@ -41,5 +41,7 @@ def test_a_vae_is_scored_on_the_test_images_and_its_units_on_the_training_images
 def test_correlation_is_between_different_numbers():
     one = torch.randn(500, 1, generator=torch.Generator().manual_seed(0))
     assert mean_correlation(torch.cat([one, -one], dim=1)) == pytest.approx(1)
+    assert mean_correlation(one) == 0
+    assert mean_correlation(torch.cat([one, torch.zeros(500, 2)], dim=1)) == 0
     apart = torch.randn(5000, 4, generator=torch.Generator().manual_seed(1))
     assert mean_correlation(apart) < 0.05
