@@ -143,7 +143,8 @@ def reconstruction_scores(recon, images, people=None, error_of_pca=None):
     "mse_of_pca", the error as a share of PCA's.
     """
     error = squared_error(recon, images)
-    scores = {"test_mse": error, "test_psnr": psnr(recon, images), "test_ssim": ssim(recon, images)}
+    decibels, likeness = -10 * np.log10(error), ssim(recon, images)
+    scores = {"test_mse": error, "test_psnr": decibels, "test_ssim": likeness}
     found = {name: with_interval(values, people) for name, values in scores.items()}
     if error_of_pca is not None:
         difference = error - error_of_pca

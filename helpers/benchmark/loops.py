@@ -22,8 +22,8 @@ LADDER = {  # name -> what is on, each with all that is above it
     "no look at every loss": {"batches", "no_item"},
     "fused AdamW": {"batches", "no_item", "fused"},
     "channels last": {"batches", "no_item", "fused", "channels_last"},
-    KEPT: {"batches", "no_item", "fused", "channels_last"},
-    AVERAGED: {"batches", "no_item", "fused", "channels_last", "average"},
+    KEPT: {"batches", "no_item", "fused", "channels_last", "kept"},
+    AVERAGED: {"batches", "no_item", "fused", "channels_last", "kept", "average"},
 }
 
 
@@ -35,7 +35,7 @@ def climb(rung, model, train, val, loss_fn, steps, batch_size, lr=1e-3):
     """
     torch.manual_seed(42)
     train = tuple(t[: steps * batch_size] for t in train)
-    if rung in (KEPT, AVERAGED):
+    if "kept" in LADDER.get(rung, ()):
         keep_freed_memory()
     if rung in LADDER:
         seconds = loop(model, train, loss_fn, batch_size, lr, LADDER[rung])

@@ -1,11 +1,18 @@
 """Memory that one batch frees is kept for the next, and given back after the last."""
 
 import ctypes
+import functools
 import platform
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # their numbers in malloc.h
 KEPT = 2**30  # bytes: two steps of the largest model's training
 LARGEST = 32 * 2**20  # bytes: the most that glibc takes for this threshold
+
+
+@functools.cache
+def glibc():
+    """The C library of this process, if it is glibc; else None."""
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
 
 
 def keep_freed_memory():
@@ -17,13 +24,12 @@ def keep_freed_memory():
     https://man7.org/linux/man-pages/man3/mallopt.3.html).
     Does nothing where the C library is not glibc; cannot be undone.
     """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, LARGEST)
-        libc.mallopt(M_TRIM_THRESHOLD, KEPT)
+    if glibc():
+        glibc().mallopt(M_MMAP_THRESHOLD, LARGEST)
+        glibc().mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
 def return_freed_memory():
     """Give back to the system what the C library has kept, where it is glibc (malloc_trim)."""
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
+    if glibc():
+        glibc().malloc_trim(0)
