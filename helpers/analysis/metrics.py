@@ -5,6 +5,7 @@ ValueError that names it.
 """
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,7 @@ def edges(images):
     Of horizontal neighbours plus of vertical ones.
     """
     validation.tensors("N C H W", images=images)
-    along_rows, along_columns = (images.detach().diff(dim=dim).abs().mean() for dim in (-1, -2))
+    along_rows, along_columns = (images.detach().diff(dim=dim).abs_().mean() for dim in (-1, -2))
     return float(along_rows + along_columns)
 
 
@@ -103,8 +104,9 @@ def ssim(recon, images):
     _check(recon, images)
     if min(images.shape[2:]) < 7:
         raise ValueError(f"images must be at least 7x7, got {validation.describe(images)}")
-    pairs = zip(recon.detach().clamp(0, 1).numpy(), images.numpy(), strict=True)
-    return np.array([structural_similarity(a, b, channel_axis=0, data_range=1) for a, b in pairs])
+    likeness = partial(structural_similarity, channel_axis=0, data_range=1)
+    pairs = zip(recon.detach(), images, strict=True)
+    return np.array([likeness(a.clamp(0, 1).numpy(), b.numpy()) for a, b in pairs])
 
 
 def with_interval(values, people=None):

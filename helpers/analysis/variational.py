@@ -25,7 +25,7 @@ def vae_scores(model, loss_fn, train, test):
         "active_units", the numbers of the code whose mean varies (Burda et al., 2016, arXiv
         1509.00519, count them so), and "code_correlation", as `mean_correlation`
     """
-    images = in_batches(model.decode, in_batches(model.encode, test)).clamp(0, 1)
+    images = in_batches(model.decode, in_batches(model.encode, test)).clamp_(0, 1)
     terms, codes = evaluate(model, (test,), loss_fn), in_batches(model.encode, train)
     return images, {
         "neg_elbo": terms["nll"] + terms["kl"],
