@@ -82,7 +82,8 @@ def load_experiment(name, output_dir=ROOT / "output", own=None):
 def _weights_of(folder, own):
     """The published weights in a folder, or the latest of one's own; says which of both."""
     published = folder / "model.safetensors"
-    owned = sorted((folder / "own").glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+    whole = (folder / "own").glob("[!.]*.safetensors")  # a file in the making begins with a dot
+    owned = sorted(whole, key=lambda path: path.stat().st_mtime)
     if own is None and published.exists() and owned:
         print(f"{published} is taken; your own {owned[-1].name} with own=True.")
     if own or (own is None and not published.exists() and owned):

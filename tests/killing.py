@@ -29,6 +29,7 @@ def in_child(function, prepare=lambda: None):
     with open(read, "rb") as pipe:
         said = pipe.read().decode()
     status = os.waitpid(child, 0)[1]
+    assert status in (0, signal.SIGKILL), f"it hung or crashed: {status}"
     return SimpleNamespace(said=said, killed=os.WIFSIGNALED(status))
 
 

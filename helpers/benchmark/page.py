@@ -57,7 +57,7 @@ def of_waiting(times):
         "",
         "| notebook | run | minutes | first picture after, s | memory, GB | machine |",
         "| --- | --- | ---: | ---: | ---: | --- |",
-        *(f"| {name} | `{run}` | {found['minutes']:.1f} | {found['first_picture_s']:.1f} "
+        *(f"| {name} | `{run}` | {found['minutes']:.1f} | {found['first_picture_s'] or ''} "
           f"| {found['peak_gb'] or ''} | {found['machine']} |" for name, run, found in runs),
         "",
         *of_retraining(runs),

@@ -36,7 +36,7 @@ def note_waiting(name, notebook, minutes, peak_gb, retrained, root):
     machine = describe_machine()
     found = {
         "minutes": round(minutes, 1),
-        "first_picture_s": round(first_picture(notebook.cells), 1),
+        "first_picture_s": first_picture(notebook.cells),
         "peak_gb": peak_gb and round(peak_gb, 1),
         "machine": f"{machine['device']}, {machine['threads']} threads",
     }
@@ -52,12 +52,11 @@ def note_waiting(name, notebook, minutes, peak_gb, retrained, root):
 
 
 def first_picture(cells):
-    """Seconds from the start of the first cell to the end of the first one with a picture."""
+    """Seconds from the start of the first cell to the end of the first with a picture, or None."""
     started = next(cell.metadata.papermill.start_time for cell in cells if "outputs" in cell)
-    ended = next(
-        cell.metadata.papermill.end_time
-        for cell in cells
-        for output in cell.get("outputs", [])
-        if any(kind.startswith("image/") for kind in output.get("data", {}))
-    )
-    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            if any(kind.startswith("image/") for kind in output.get("data", {})):
+                ended = datetime.fromisoformat(cell.metadata.papermill.end_time)
+                return round((ended - datetime.fromisoformat(started)).total_seconds(), 1)
+    return None

@@ -181,7 +181,7 @@ def check_zip(path):
 
 
 def fingerprint(path):
-    """What changes when the file or the folder of people does: names, size, times."""
+    """What changes when the file or the folder of people does; not when a photo is overwritten."""
     if path is None:
         return None
     if path.is_file():

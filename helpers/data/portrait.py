@@ -1,11 +1,12 @@
 """A photograph of one's own, cut as the training faces are."""
 
 import io
+import math
 import os
 from functools import cache
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from skimage.data import lbp_frontal_face_cascade_filename
 from skimage.feature import Cascade
 
@@ -35,9 +36,10 @@ def cut_face(photo, error):
     shrunk.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
     found = find_faces(np.asarray(shrunk))
     if not found:
+        smallest = math.ceil(SMALLEST * picture.width / shrunk.width)
         raise ValueError(
             f"no face was found in {name_of(photo)}: take a photo from the front, upright, in "
-            f"which the face is at least {SMALLEST} pixels wide"
+            f"which the face is at least {smallest} pixels wide"
         )
     if len(found) > 1:
         raise ValueError(f"{len(found)} faces were found in {name_of(photo)}: cut out one of them")
@@ -72,7 +74,9 @@ def read_picture(photo):
     try:
         with Image.open(source) as picture:
             return ImageOps.exif_transpose(picture).convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+    except (OSError, Image.DecompressionBombError, SyntaxError) as error:
+        if getattr(error, "errno", None) is not None:  # no such file, or it may not be read
+            raise
         raise ValueError(
             f"{name_of(photo)} cannot be read as a picture ({error}). Save it as JPEG or PNG, of "
             "at most 100 million pixels; HEIC, a telephone's own format, is not read"

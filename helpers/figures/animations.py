@@ -52,10 +52,16 @@ def save_film(frames, path):
     frames = [frame.convert("RGB") for frame in frames]
     palette = shared_palette(frames)
     forth = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    played = forth + forth[-2:0:-1]
-    if shows_as_well(path, played, frames + frames[-2:0:-1]):
+    last = len(frames) - 1
+    durations, kept = [], []  # of frames that differ from the one before: Pillow joins the others
+    for i in [*range(last), *range(last, 0, -1)]:
+        if not kept or forth[i] != forth[kept[-1]]:
+            kept.append(i)
+            durations.append(0)
+        durations[-1] += PAUSE if i in (0, last) else STEP
+    played = [forth[i] for i in kept]
+    if shows_as_well(path, played, [frames[i] for i in kept]):
         return
-    durations = [PAUSE if i in (0, len(forth) - 1) else STEP for i in range(len(played))]
     with replacing(path) as part:
         played[0].save(
             part, save_all=True, append_images=played[1:], duration=durations, loop=0, optimize=True

@@ -74,7 +74,7 @@ class Experiment:
             key["start"] = plain(start, "start")
         settings = {
             "title": self.name,
-            "checkpoint": self.published / "checkpoint.safetensors",
+            "checkpoint": self.published / f"checkpoint_{digest(key)}.safetensors",
         } | settings
         run = partial(fit, model, train, val, loss_fn, **settings)
         return self._load_or_train(model, key, run, retrain)
@@ -118,7 +118,7 @@ class Experiment:
         for path in () if retrain else (own, published):
             kept = _read_measured(path)
             if kept is None:
-                why = f"there is nothing at {path} yet"
+                why = f"{path} is damaged" if path.exists() else f"there is nothing at {path} yet"
             elif kept["key"] != key:
                 why = f"{path} is of other settings: {differences(flat(kept['key']), flat(key))}"
             elif kept["figures"] != _checksums(path.parent, figures):
@@ -131,7 +131,8 @@ class Experiment:
                 return kept["found"]
         print(f"{self.name}: measuring, {why}.")
         wait_for_all()  # nobody still looks for what was kept
-        path = published if retrain or not published.exists() else own
+        publish = self.folder == self.published and (retrain or not published.exists())
+        path = published if publish else own
         self._go_on_in(path.parent)
         started = time.perf_counter()
         with stopping_whole():

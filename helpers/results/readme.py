@@ -16,6 +16,8 @@ NAMES = {
     "recon_nats": "reconstruction, nats", "iw_bound": "importance-weighted bound, nats",
     "mse_of_pca": "share of PCA's MSE", "bits_per_dim": "bits per dimension",
 }  # fmt: skip
+WORDS = {"auc": "AUC", "elbo": "ELBO", "frechet": "Fréchet", "kl": "KL", "mse": "MSE", "pca": "PCA",
+         "psnr": "PSNR", "ssim": "SSIM"}  # fmt: skip
 HEAD = """# All figures and all numbers
 
 Written by `make readme` from what the notebooks left in these folders. Faces are of test people,
@@ -42,10 +44,15 @@ def gallery(output):
             parts.append(f"![{words}]({name}/{path.name})\n\n{words}{end}\n")
         if name in metrics:
             parts += ["| | |\n| --- | ---: |"]
-            parts += [f"| {NAMES.get(metric, metric.replace('_', ' '))} | {tables.number(value)} |"
+            parts += [f"| {in_words(metric)} | {tables.number(value)} |"
                       for metric, value in tables.flat(metrics[name]).items()]  # fmt: skip
             parts.append("")
     return "\n".join(parts)
+
+
+def in_words(metric):
+    """What a metric is called for readers: "test_mse" -> "MSE", "kernel_vae" -> "kernel vae"."""
+    return NAMES.get(metric) or " ".join(WORDS.get(word, word) for word in metric.split("_"))
 
 
 def figures(output):
@@ -59,7 +66,7 @@ def figures(output):
     order = list(CAPTIONS)
     for name, paths in found.items():
         known = [path for path in paths if f"{name}/{path.stem}" in CAPTIONS]
-        known.sort(key=lambda path: order.index(f"{path.parent.name}/{path.stem}"))
+        known.sort(key=lambda path: order.index(f"{name}/{path.stem}"))
         found[name] = known + [path for path in paths if path not in known]
     return found
 

@@ -118,7 +118,7 @@ def collect(output):
     """The list of results: dicts of experiment, metric, value, low, high and n.
 
     `low` and `high` bound a 95% interval over `n` people, digits or draws; all three are None for
-    what is one number.
+    what is one number. Kernel distances have their "deviation" over subsets, too.
     """
     found = {}
     for experiment, metrics in read(output).items():

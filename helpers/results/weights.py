@@ -109,7 +109,7 @@ def as_float(name, tensors):
 
 def _share(tensor, folder):
     """Keep a tensor, or find one that begins with its rows; return a reference to it."""
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in sorted(folder.glob("[!.]*.safetensors")):
         try:
             kept = _shared(folder, path.stem, len(tensor))
         except (SafetensorError, LookupError, ValueError, OSError):

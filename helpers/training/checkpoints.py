@@ -83,6 +83,8 @@ class Checkpoint:
             for name, value in below(f"optimizer.{i}.", tensors).items():
                 if value.shape == weights.shape:  # the fused step wants the weights' memory layout
                     value = torch.empty_like(weights).copy_(value)
+                elif self.optimizer.defaults.get("fused"):  # which counts its steps on the device
+                    value = value.to(weights.device)
                 self.optimizer.state[weights][name] = value
         self.rows = found["rows"]
         print(f"Going on after epoch {len(self.rows)} of an interrupted run.")

@@ -15,7 +15,8 @@ READ_EVERY = 20  # steps between two looks at the loss: a look makes a GPU wait
 class Journal:
     """What a training notes, as a context manager around its epochs.
 
-    A KeyboardInterrupt ends the block quietly: then `weights` are those of the best epoch so far.
+    A KeyboardInterrupt ends the block quietly: then `weights` are those of the best epoch so far
+    (since it went on, where it was interrupted before).
     Several processes stop with the KeyboardInterrupt instead, since each is at another step.
     `rows` are the epochs that were trained before, `steps` those of one epoch, `average` the model
     with the averaged weights; `lr` is for messages.
@@ -25,6 +26,7 @@ class Journal:
         self.epochs, self.steps, self.lr = epochs, steps, lr
         self.rows, self.average, self.team = rows, average, team
         self.best_row, self.best_weights = None, None
+        self.since = "since it went on" if rows else "so far"
         self.interrupted = False
         if rows:
             self.keep_if_best()
@@ -79,7 +81,7 @@ class Journal:
         kept = "no epoch has ended, the weights of this moment"
         if self.rows:
             loss, epoch = self.best_row["val_loss"], self.best_row["epoch"]
-            kept = f"the best weights so far (held-out loss {loss:.5g}, after epoch {epoch})"
+            kept = f"the best weights {self.since} (held-out loss {loss:.5g}, after epoch {epoch})"
         print(f"Interrupted in epoch {len(self.rows) + 1} of {self.epochs}: {kept} are kept.")
         return True
 

@@ -53,7 +53,8 @@ def fit(model, train, val, loss_fn, *, epochs, batch_size=64, lr=1e-3, weight_de
     epochs, batch_size, seed : int; images a step are counted over all processes
     lr, weight_decay, ema_decay : float; `lr` at its peak; what the average keeps a step, in [0, 1)
     optimizer : torch.optim.Optimizer class, or None for AdamW
-    checkpoint : path where the state is kept after every epoch until the training ends, or None
+    checkpoint : path where the state is kept after every epoch until the training ends, or None;
+        `augment` is no part of what tells two trainings apart: another needs another path
     augment, title : callable on a batch as `loss_fn` gets it, or None; str, the progress bar's
 
     Returns

@@ -10,7 +10,7 @@ from torch import nn
 from helpers.benchmark import __main__ as benchmark
 from helpers.benchmark.loops import LADDER, climb
 from helpers.benchmark.page import TITLES
-from helpers.benchmark.waiting import note_waiting
+from helpers.benchmark.waiting import first_picture, note_waiting
 
 START = "2026-01-01T10:00:{:02}.000000"
 
@@ -81,3 +81,5 @@ def test_how_long_a_notebook_took_stands_on_the_page(tmp_path):
     printed += "cvae_beta: along_beta measured in 12 s.\n"
     assert after(60.0, printed, True)[1:] == both[1:] + steps
     assert after(3.0, "cvae: weights loaded, trained in 35.0 min.", False) == both + steps
+    cell = new_code_cell(metadata={"papermill": {"start_time": START.format(1)}})
+    assert first_picture([cell]) is None

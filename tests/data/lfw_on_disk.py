@@ -21,10 +21,10 @@ def photo_path(person, imagenum):
     return f"{name}/{name}_{imagenum:04d}.jpg"
 
 
-def jpeg(seed, size=(250, 250), format="JPEG"):
+def jpeg(seed, size=(250, 250)):
     rough = np.random.default_rng(seed).integers(0, 256, (10, 10, 3), np.uint8)
     file = io.BytesIO()
-    Image.fromarray(rough).resize(size).save(file, format)
+    Image.fromarray(rough).resize(size).save(file, "JPEG")
     return file.getvalue()
 
 
@@ -41,8 +41,8 @@ def scores(count):
     return np.random.default_rng(0).normal(size=(count, len(ATTRIBUTES)))
 
 
-def table_text(photos=PHOTOS, values=None, columns=ATTRIBUTES):
-    lines = ["# a comment", "\t".join(["#", "person", "imagenum", *columns])]
+def table_text(photos=PHOTOS, values=None):
+    lines = ["# a comment", "\t".join(["#", "person", "imagenum", *ATTRIBUTES])]
     values = scores(len(photos)) if values is None else values
     for (person, imagenum), row in zip(photos, values, strict=True):
         lines.append("\t".join([person, str(imagenum), *map(repr, row.tolist())]))

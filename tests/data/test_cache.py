@@ -111,8 +111,6 @@ def test_failed_build_leaves_the_cache_as_it_was(tmp_path):
 
 @needs_fork
 def test_two_processes_build_once(tmp_path):
-    lay_out(tmp_path, "lfw.tgz")
-
     def build(folder):
         with open(tmp_path / "builds", "a") as file:
             file.write("built\n")

@@ -7,7 +7,6 @@ import os
 import socket
 import struct
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -134,7 +133,7 @@ ANSWERS = {  # of a server that then stays silent, hangs up, or resets the conne
 @pytest.mark.parametrize("then", ["silent", "close", "reset"])
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_server_that_does_not_keep_to_the_rules(tmp_path, monkeypatch, answer, then):
-    monkeypatch.setattr(downloads, "TIMEOUT", (0.2, 0.2))
+    monkeypatch.setattr(downloads, "TIMEOUT", (5, 0.2 if then == "silent" else 5))
     connections = []
 
     def serve():
@@ -182,14 +181,17 @@ def test_a_status_that_stays(tmp_path, server, status):
     assert not (tmp_path / "file").exists()
 
 
-def test_redirects_without_end_and_a_name_that_nobody_knows(tmp_path, server):
+def test_redirects_without_end_and_a_name_that_nobody_knows(tmp_path, monkeypatch, server):
     server.answers = {"/again": [(302, b"", {"Location": "/again"})]}
     with pytest.raises(ConnectionError, match="answer cannot be used .TooManyRedirects"):
         downloads.download(f"{server.url}/again", tmp_path / "file")
-    start = time.perf_counter()
+
+    def unknown(*arguments, **more):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(ConnectionError, match="nowhere.invalid/file cannot be had: .*reached"):
         downloads.download("http://nowhere.invalid/file", tmp_path / "file")
-    assert time.perf_counter() - start < 20
 
 
 @pytest.mark.slow
@@ -219,7 +221,6 @@ def test_a_download_killed_at_any_file_operation(tmp_path, monkeypatch):
 def test_two_download_at_once_and_the_server_is_asked_once(tmp_path, server):
     server.answers = {"/table": [GOOD]}
     with ThreadPoolExecutor(3) as pool:
-        for _ in range(3):
-            pool.submit(downloads.download, f"{server.url}/table", tmp_path / "file")
+        list(pool.map(downloads.download, [f"{server.url}/table"] * 3, [tmp_path / "file"] * 3))
     assert (tmp_path / "file").read_bytes() == TABLE and len(server.asked) == 1
     assert set(os.listdir(tmp_path)) <= {"file", ".download.lock"}

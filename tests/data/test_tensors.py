@@ -29,6 +29,7 @@ def test_other_arrays_are_no_images(images):
 
 
 def test_half_of_the_images_are_mirrored_whole():
+    torch.manual_seed(0)
     images = torch.rand(400, 3, 4, 5)
     flipped = random_flip(images)
     mirrored = (flipped == images.flip(-1)).flatten(1).all(1)

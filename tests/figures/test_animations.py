@@ -58,3 +58,14 @@ def test_a_film_that_looks_the_same_is_left_as_it_is(frames, tmp_path):
     assert path.stat().st_mtime_ns == before
     save_film(frames[::-1], path)
     assert path.stat().st_mtime_ns > before
+
+
+def test_frames_that_are_alike_are_shown_longer(frames, tmp_path):
+    path, frames = tmp_path / "film.gif", [frames[0], *frames, frames[-1]]
+    save_film(frames, path)
+    with Image.open(path) as film:
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(film)]
+    assert durations == [PAUSE + STEP, *[STEP] * 3, PAUSE + 2 * STEP, *[STEP] * 4]
+    before = path.stat().st_mtime_ns
+    save_film(frames, path)
+    assert path.stat().st_mtime_ns == before

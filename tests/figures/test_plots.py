@@ -125,6 +125,7 @@ def test_a_notebook_shows_a_small_picture_with_the_title_as_its_text(images, tmp
     path = tmp_path / "figure.png"
     write_figure(image_grid([images] * 3, "what is\ncompared"), path)
     show_saved(path)
+    assert len(shown) == 2
     for picture in shown:
         data, metadata = picture._repr_jpeg_()
         assert metadata["alt"] == "what is compared"

@@ -1,5 +1,6 @@
 """The three notebooks, each run from top to bottom in a quick setting on the stand-ins."""
 
+import json
 import os
 from types import SimpleNamespace
 
@@ -8,6 +9,8 @@ import papermill
 import pytest
 from notebooks.runs import QUICK, complaints, pixels, run, text_of
 from PIL import Image
+
+from helpers.results.weights import read_weights
 
 EACH = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in QUICK]
 WITH_WEIGHTS = {
@@ -38,6 +41,16 @@ def test_a_run_writes_its_results_and_nothing_among_the_published(executed):
         assert (output / "standin" / name / "model.safetensors").stat().st_size > 1000
     names = [path.name for path in output.rglob("*") if path.is_file()]
     assert not [name for name in names if "part" in name or "checkpoint" in name]
+
+
+def test_all_that_is_kept_tells_how_many_it_was_trained_on(executed):
+    weights = executed.folder.rglob("model.safetensors")
+    measured = list(executed.folder.rglob("measured_*.json"))
+    keys = [read_weights(path)[1]["settings"] for path in weights]
+    keys += [json.loads(path.read_text(encoding="utf-8"))["key"] for path in measured]
+    assert measured
+    for key in keys:
+        assert key["data"]["train_images"] == QUICK[executed.name]["TRAIN_IMAGES"], key
 
 
 def test_every_figure_of_a_run_shows_something(executed):

@@ -1,5 +1,6 @@
 """An experiment trains with what it is given, keys by it, and never mixes up two results."""
 
+import itertools
 import json
 import os
 import signal
@@ -45,6 +46,7 @@ def flip(images):
 def start(latent_dim=3, value=1.0):
     model = Model(latent_dim)
     nn.init.constant_(model.linear.weight, value)
+    nn.init.zeros_(model.linear.bias)
     return model
 
 
@@ -167,6 +169,22 @@ def test_an_interrupted_training_keeps_nothing(experiment):
     assert [path.name for path in experiment.folder.iterdir()] == ["metrics.json"]
 
 
+def test_an_interrupted_training_does_not_go_on_with_other_pictures(experiment, again, capsys):
+    steps = itertools.count(1)
+
+    def loss(model, x):
+        if model.training and next(steps) == 2:
+            raise KeyboardInterrupt
+        return squared(model, x)
+
+    settings = {"loss_fn": loss, "epochs": 9, "batch_size": 8}  # all images in a step
+    train(experiment, **settings)
+    train(again(), augment=flip, **settings)
+    assert "Going on" not in capsys.readouterr().out
+    train(again(), **settings)
+    assert "Going on after epoch 1" in capsys.readouterr().out
+
+
 def test_what_cannot_be_a_key_is_refused(experiment):
     class Forgetful(Model):
         def __init__(self, width):
@@ -260,6 +278,15 @@ def test_what_is_damaged_or_has_lost_its_figure_is_measured_again(sweep):
         for file in sweep.experiment.published.rglob(name):
             file.unlink() if content is None else file.write_text(content)
         assert [sweep.run(sizes=[2]), sweep.calls] == [1.5, calls]
+
+
+def test_what_is_measured_of_weights_of_ones_own_is_not_published(experiment, again):
+    train(experiment)
+    mine = again()
+    train(mine, epochs=2)
+    sweep = Sweep(lambda: mine)
+    assert sweep.run(sizes=[2]) == sweep.run(sizes=[2]) == 1.5
+    assert sweep.calls == 1 and not list(mine.published.glob("measured_*"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no os.kill of this kind")

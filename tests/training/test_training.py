@@ -1,10 +1,13 @@
 """The training loop learns, and can be repeated and interrupted."""
 
+import itertools
+
 import pytest
 import torch
 from small import Small, ending, mse, noisy_mse, same_weights, train
 from torch import nn
 
+from helpers.training.average import MovingAverage
 from helpers.training.loop import evaluate, fit
 
 
@@ -49,6 +52,32 @@ def test_float_vectors_are_given_as_they_are():
     assert history["val_loss"].iloc[-1] < 0.1 * history["val_loss"].iloc[0]
 
 
+def test_augment_is_for_training_only_and_every_step_has_its_rate(images):
+    seen, rates = {True: [], False: []}, []
+
+    class Noting(torch.optim.AdamW):
+        def step(self, closure=None):
+            rates.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    def loss_fn(model, x):
+        seen[model.training].append(x)
+        return mse(model, x)
+
+    def grey(x):
+        return torch.full_like(x, 0.5)
+
+    train(images, loss_fn=loss_fn, optimizer=Noting, augment=grey)
+    assert all((x == 0.5).all() for x in seen[True]) and all(x.std() > 0.01 for x in seen[False])
+    assert len(rates) == 24 and rates[0] < 1e-3 and max(rates) > 9e-3 and rates[-1] < 1e-3
+
+
+def test_evaluate_weights_its_batches_by_their_size():
+    numbers = torch.arange(250.0)[:, None]  # batches of 100, 100 and 50
+    loss = evaluate(nn.Identity(), (numbers,), lambda model, x: {"loss": model(x).mean()})["loss"]
+    assert loss == pytest.approx(124.5)
+
+
 def test_evaluate_repeats_its_noise_and_leaves_the_random_stream(images):
     model = Small()
     torch.manual_seed(5)
@@ -64,6 +93,17 @@ def test_the_seed_decides_the_weights(images):
     assert not same_weights(first, other)
 
 
+def test_the_average_follows_the_weights_a_few_steps_behind():
+    """About as far as one of every step would: 0.9 / (1 - 0.9) = 9 steps."""
+    model = nn.Linear(1, 1)
+    average = MovingAverage(model, 0.9)
+    for step in range(400):
+        nn.init.constant_(model.weight, step)
+        average.update(step)
+        assert step > 3 or average.model.weight.item() == pytest.approx(0, abs=1e-3)
+    assert 386 < average.model.weight.item() < 392
+
+
 def test_interrupting_the_kernel_keeps_the_best_weights_so_far(images, tmp_path, capsys):
     checkpoint = tmp_path / "checkpoint.safetensors"
     model, history = train(images, loss_fn=ending(KeyboardInterrupt, 12), checkpoint=checkpoint)
@@ -73,8 +113,24 @@ def test_interrupting_the_kernel_keeps_the_best_weights_so_far(images, tmp_path,
     assert said in capsys.readouterr().out
     assert evaluate(model, (images[128:],), noisy_mse)["loss"] == pytest.approx(loss)
     assert checkpoint.exists() and not model.training
+    train(images, loss_fn=ending(KeyboardInterrupt, 4), checkpoint=checkpoint)
+    assert "the best weights since it went on (held-out loss" in capsys.readouterr().out
     resumed, _ = train(images, checkpoint=checkpoint)
     assert same_weights(resumed, train(images)[0])
+
+
+def test_an_interrupt_keeps_the_best_epoch_and_not_the_latest(images):
+    steps, measured = itertools.count(1), itertools.count()
+
+    def worsening(model, x):  # held out, from epoch to epoch
+        if model.training and next(steps) == 20:
+            raise KeyboardInterrupt
+        loss = noisy_mse(model, x)["loss"]
+        return {"loss": loss if model.training else loss + next(measured)}
+
+    model, history = train(images, loss_fn=worsening)
+    first, _ = train(images, loss_fn=ending(KeyboardInterrupt, 12))
+    assert len(history) == 2 and same_weights(model, first)
 
 
 def test_an_interrupt_in_the_first_epoch_keeps_the_weights_of_the_moment(images, capsys):
