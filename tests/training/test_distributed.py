@@ -43,6 +43,8 @@ weights = {name: value.contiguous() for name, value in model.state_dict().items(
 save_file(weights, folder / f"{task}-{rank}.safetensors")
 if rank == 0:
     history.to_csv(folder / f"{task}.csv")
+sys.stdout.flush()
+os._exit(0)  # as helpers/training/distributed.py does
 """
 
 
