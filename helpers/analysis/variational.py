@@ -26,7 +26,8 @@ def vae_scores(model, loss_fn, train, test):
         1509.00519, count them so), and "code_correlation", as `mean_correlation`
     """
     images = in_batches(model.decode, in_batches(model.encode, test)).clamp_(0, 1)
-    terms, codes = evaluate(model, (test,), loss_fn), in_batches(model.encode, train)
+    codes = in_batches(model.encode, train)
+    terms = evaluate(model, (test,), loss_fn)
     return images, {
         "neg_elbo": terms["nll"] + terms["kl"],
         "kl": terms["kl"],
