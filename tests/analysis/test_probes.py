@@ -1,3 +1,4 @@
+import numpy as np
 import torch
 
 from helpers.analysis.probes import read_labels, told_apart
@@ -43,3 +44,4 @@ def test_codes_are_told_from_draws_where_they_differ():
 def test_the_same_codes_give_the_same_share():
     a, b = codes(0), codes(0.5, seed=1)
     assert told_apart(a, b, LABELS) == told_apart(a, b, LABELS)
+    assert np.array_equal(read_labels(*sets(1)), read_labels(*sets(1)))

@@ -115,8 +115,8 @@ def test_drawn_faces_at_known_places_are_framed_as_the_training_faces(distance):
     assert (np.median(found, axis=0) < 3).all()
 
 
-@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize(("times", "most"), [(1, 3), (3, 4)])
 @pytest.mark.parametrize("place", [(0, 0, 1.0), (20, 30, 0.7), (250, 280, 1.0)])
-def test_the_astronaut_is_framed_as_the_training_faces(place, times, distance):
+def test_the_astronaut_is_framed_as_the_training_faces(place, times, most, distance):
     eyes = [(203.5, 101), (246.5, 103.5)]
-    assert (off(Image.fromarray(astronaut()[:300]), eyes, place, distance, times) < 4).all()
+    assert (off(Image.fromarray(astronaut()[:300]), eyes, place, distance, times) < most).all()

@@ -15,6 +15,8 @@ def test_a_map_is_tiled_row_by_row_and_its_panels_have_the_same_axes():
     fig = digits_map(torch.rand(25, 1, 8, 8), codes, labels, "title")
     left, right = fig.axes
     assert left.get_xlim() == right.get_xlim() and left.get_ylim() == right.get_ylim()
+    points = np.concatenate([dots.get_offsets() for dots in right.collections])
+    assert len(points) == 50 and points.min() > 0 and points.max() < 1
     of_threes = right.collections[3].get_offsets()
     assert np.allclose(of_threes, Normal(0.0, 1.0).cdf(codes[labels == 3]), atol=1e-6)
     x, y = quantile_grid(3).view(3, 3, 2).unbind(2)  # as the left panel's tiles lie
