@@ -21,7 +21,7 @@ MOST = 1e30  # of codes that are compared: beyond, the square of a distance is i
 
 
 @torch.no_grad()
-def in_batches(function, *data, batch_size=50):
+def predict(function, *data, batch_size=50):
     """Apply a model, one of its methods, or any function to data that do not fit in one batch.
 
     Parameters

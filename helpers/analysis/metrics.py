@@ -78,7 +78,7 @@ def squared_error_where(recon, images, mask):
     return (error.sum(1, dtype=torch.float64) / (images.shape[1] * counts)).numpy()
 
 
-def edges(images):
+def sharpness(images):
     """How sharp images (N, C, H, W) are, a float: mean absolute difference of neighbouring pixels.
 
     Of horizontal neighbours plus of vertical ones.
@@ -109,7 +109,7 @@ def ssim(recon, images):
     return np.array([likeness(a.clamp(0, 1).numpy(), b.numpy()) for a, b in pairs])
 
 
-def with_interval(values, people=None):
+def bootstrap_interval(values, people=None):
     """The mean of per-image values with its 95% bootstrap interval over people.
 
     Whole people are drawn, since the photos of one person are alike (percentile bootstrap,
@@ -139,7 +139,7 @@ def with_interval(values, people=None):
 
 
 def reconstruction_scores(recon, images, people=None, error_of_pca=None):
-    """Dict of "test_mse", "test_psnr" (dB) and "test_ssim", each as `with_interval` gives it.
+    """Dict of "test_mse", "test_psnr" (dB) and "test_ssim", each as `bootstrap_interval` gives it.
 
     With PCA's squared error of each image (N,), too: "mse_minus_pca", the paired difference, and
     "mse_of_pca", the error as a share of PCA's.
@@ -147,10 +147,10 @@ def reconstruction_scores(recon, images, people=None, error_of_pca=None):
     error = squared_error(recon, images)
     decibels, likeness = -10 * np.log10(error), ssim(recon, images)
     scores = {"test_mse": error, "test_psnr": decibels, "test_ssim": likeness}
-    found = {name: with_interval(values, people) for name, values in scores.items()}
+    found = {name: bootstrap_interval(values, people) for name, values in scores.items()}
     if error_of_pca is not None:
         difference = error - error_of_pca
-        found["mse_minus_pca"] = with_interval(difference, people)
+        found["mse_minus_pca"] = bootstrap_interval(difference, people)
         found["mse_of_pca"] = float(1 + difference.mean() / error_of_pca.mean())
     return found
 
@@ -191,7 +191,7 @@ def kernel_distance(features_a, features_b):
     return {"value": value.item(), "deviation": deviation.item()}
 
 
-def over_draws(distance, draws, reference):
+def mean_and_range(distance, draws, reference):
     """A distance of several draws to one reference: its mean, and the spread to compare with.
 
     `distance` is a function of two arrays of features, such as `frechet_distance`; `draws` has one

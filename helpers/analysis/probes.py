@@ -24,7 +24,7 @@ def read_labels(known, choose, asked):
     return best.predict(asked[0]) == asked[1].numpy()
 
 
-def told_apart(draws, codes, labels):
+def two_sample_accuracy(draws, codes, labels):
     """How often nearest neighbours tell codes from draws of a prior, within each class: a float.
 
     The mean over the classes in `labels`, int tensor (N,), of the cross-validated share that is

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from helpers.analysis.latent import in_batches
+from helpers.analysis.latent import predict
 from helpers.training.loop import evaluate
 
 
@@ -25,8 +25,8 @@ def vae_scores(model, loss_fn, train, test):
         "active_units", the numbers of the code whose mean varies (Burda et al., 2016, arXiv
         1509.00519, count them so), and "code_correlation", as `mean_correlation`
     """
-    images = in_batches(model.decode, in_batches(model.encode, test)).clamp_(0, 1)
-    codes = in_batches(model.encode, train)
+    images = predict(model.decode, predict(model.encode, test)).clamp_(0, 1)
+    codes = predict(model.encode, train)
     terms = evaluate(model, (test,), loss_fn)
     return images, {
         "neg_elbo": terms["nll"] + terms["kl"],

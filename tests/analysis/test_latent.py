@@ -9,9 +9,9 @@ from torch.distributions import Normal
 from helpers.analysis.latent import (
     attribute_vector,
     attribute_vector_within,
-    in_batches,
     interpolate,
     nearest,
+    predict,
 )
 from helpers.data.tensors import to_unit
 
@@ -39,16 +39,16 @@ def test_batches_give_what_the_whole_gives():
     images = torch.randint(0, 256, (23, 3, 4, 4), dtype=torch.uint8)
     model = Pixels()
     whole = model.encode(to_unit(images)).detach()
-    assert torch.equal(in_batches(model.encode, images, batch_size=5), whole)
-    assert torch.equal(in_batches(model.encode, to_unit(images), batch_size=23), whole)
-    means = in_batches(model, images)  # of the distribution that forward returns
+    assert torch.equal(predict(model.encode, images, batch_size=5), whole)
+    assert torch.equal(predict(model.encode, to_unit(images), batch_size=23), whole)
+    means = predict(model, images)  # of the distribution that forward returns
     assert torch.equal(means, whole) and not means.requires_grad
 
 
 def test_batches_may_be_of_several_tensors_and_give_several():
     images = torch.randint(0, 256, (23, 1, 4, 4), dtype=torch.uint8)
     labels = torch.arange(23)
-    doubled, q = in_batches(lambda x, y: (2 * y, Normal(x, 1.0)), images, labels, batch_size=7)
+    doubled, q = predict(lambda x, y: (2 * y, Normal(x, 1.0)), images, labels, batch_size=7)
     assert torch.equal(doubled, 2 * labels) and torch.equal(q, to_unit(images))
 
 
@@ -64,7 +64,7 @@ def test_batches_may_be_of_several_tensors_and_give_several():
 )
 def test_what_cannot_be_batched_is_refused(function, data, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        in_batches(function, *data)
+        predict(function, *data)
 
 
 def test_an_attribute_vector_is_the_difference_of_two_means(codes):
@@ -105,10 +105,10 @@ def test_the_nearest_are_sorted_by_distance(codes):
 @pytest.mark.parametrize("reduce", [torch.mean, lambda x: x.mean(0, keepdim=True), lambda x: x[:1]])
 def test_a_function_that_returns_no_row_for_each_is_refused(reduce):
     with pytest.raises(ValueError, match="must return a row for each of the 3 rows"):
-        in_batches(reduce, torch.rand(5, 4), batch_size=3)
+        predict(reduce, torch.rand(5, 4), batch_size=3)
 
 
 def test_what_is_returned_in_batches_keeps_its_layout():
     images = torch.rand(5, 3, 4, 4).to(memory_format=torch.channels_last)
-    joined = in_batches(lambda x: x + 1, images, batch_size=2)
+    joined = predict(lambda x: x + 1, images, batch_size=2)
     assert torch.equal(joined, images + 1) and joined.stride() == images.stride()

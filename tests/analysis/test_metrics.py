@@ -7,19 +7,19 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from helpers.analysis.metrics import (
-    edges,
+    bootstrap_interval,
     frechet_distance,
     kernel_distance,
+    mean_and_range,
     nearest_ratio,
-    over_draws,
     psnr,
     psnr_where,
     reconstruction_scores,
+    sharpness,
     split_by_person,
     squared_error,
     squared_error_where,
     ssim,
-    with_interval,
 )
 
 
@@ -68,7 +68,7 @@ def test_errors_of_images_are_scikit_images_after_clipping(pair):
 
 def test_the_interval_has_the_width_of_the_normal_theory():
     values = np.random.default_rng(0).normal(3, 2, 2000)
-    result = with_interval(values)
+    result = bootstrap_interval(values)
     half = 1.96 * values.std() / np.sqrt(2000)
     assert result["value"] == pytest.approx(values.mean()) and result["n"] == 2000
     assert result["low"] == pytest.approx(values.mean() - half, abs=0.15 * half)
@@ -81,7 +81,11 @@ def test_whole_people_are_drawn():
     ten_each, people = np.repeat(one_each, 10), np.repeat(np.arange(100), 10)
     alone, grouped, pretended = (
         r["high"] - r["low"]
-        for r in (with_interval(one_each), with_interval(ten_each, people), with_interval(ten_each))
+        for r in (
+            bootstrap_interval(one_each),
+            bootstrap_interval(ten_each, people),
+            bootstrap_interval(ten_each),
+        )
     )
     assert grouped == pytest.approx(alone, rel=1e-6)
     assert pretended < 0.5 * grouped
@@ -110,7 +114,7 @@ def test_kernel_distance_grows_with_the_shift_and_has_a_deviation():
 
 def test_a_distance_over_draws_has_its_spread():
     reference = np.random.default_rng(0).normal(size=(50, 3))
-    found = over_draws(frechet_distance, [reference + t for t in (1, 2, 3)], reference)
+    found = mean_and_range(frechet_distance, [reference + t for t in (1, 2, 3)], reference)
     expected = {"value": 14, "low": 3, "high": 27, "n": 3}
     assert found == {name: pytest.approx(value) for name, value in expected.items()}
 
@@ -129,9 +133,9 @@ def test_the_error_of_a_part_is_that_of_the_part(pair):
             psnr_where(recon, images, wrong)
 
 
-def test_edges_are_the_differences_of_neighbours():
+def test_sharpness_is_the_differences_of_neighbours():
     steps = torch.tensor([0.0, 0.5, 0.5, 1.0]).expand(2, 3, 4, 4)
-    assert edges(steps) == edges(steps.mT) == pytest.approx(1 / 3)
+    assert sharpness(steps) == sharpness(steps.mT) == pytest.approx(1 / 3)
 
 
 def test_copies_are_nearer_than_held_out_codes():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from helpers.analysis.latent import in_batches
+from helpers.analysis.latent import predict
 from helpers.analysis.pca import PCALayer, fit_pca, load_or_fit_pca
 from helpers.data import cache
 from helpers.data.tensors import to_unit
@@ -31,17 +31,17 @@ def test_the_layer_is_scikit_learns_pca_with_codes_of_variance_1(images):
     expected = PCA(5, svd_solver="full").fit(to_unit(images).flatten(1).numpy())
     vectors = expected.transform(to_unit(images).flatten(1).numpy())
     pca = fit_pca(images, 5)
-    codes = in_batches(pca.encode, images)
+    codes = predict(pca.encode, images)
     assert torch.allclose(codes.std(0), torch.ones(5), atol=1e-3)
     assert np.allclose(abs(codes * pca.scale), abs(vectors), atol=1e-3)
     recon = expected.inverse_transform(vectors).reshape(-1, 3, 8, 8)
-    assert np.allclose(in_batches(pca, images), recon, atol=1e-4)
+    assert np.allclose(predict(pca, images), recon, atol=1e-4)
     assert not list(pca.parameters()) and not pca.training
 
 
 def test_all_components_give_the_images_back(images):
     pca = fit_pca(images, 40)
-    assert torch.allclose(in_batches(pca, images), to_unit(images), atol=1e-4)
+    assert torch.allclose(predict(pca, images), to_unit(images), atol=1e-4)
     assert pca.scale.min() > 0  # of the last one too, which has no variance
     with pytest.raises(ValueError, match="images must be uint8, 0 to 255, got a float32 tensor"):
         fit_pca(to_unit(images), 40)

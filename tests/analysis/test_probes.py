@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from helpers.analysis.probes import read_labels, told_apart
+from helpers.analysis.probes import read_labels, two_sample_accuracy
 
 LABELS = torch.arange(3).repeat(200)
 
@@ -35,13 +35,13 @@ def test_where_a_class_has_too_few_codes_neighbours_alone_read():
 
 def test_codes_are_told_from_draws_where_they_differ():
     draws = codes(0, seed=5)
-    assert 0.45 < told_apart(draws, codes(0), LABELS) < 0.55
-    assert told_apart(draws, codes(0) + 6, LABELS) > 0.99
+    assert 0.45 < two_sample_accuracy(draws, codes(0), LABELS) < 0.55
+    assert two_sample_accuracy(draws, codes(0) + 6, LABELS) > 0.99
     moved = codes(0) + 6 * (LABELS == 2)[:, None]
-    assert 0.6 < told_apart(draws, moved, LABELS) < 0.7  # a third of the classes is
+    assert 0.6 < two_sample_accuracy(draws, moved, LABELS) < 0.7  # a third of the classes is
 
 
 def test_the_same_codes_give_the_same_share():
     a, b = codes(0), codes(0.5, seed=1)
-    assert told_apart(a, b, LABELS) == told_apart(a, b, LABELS)
+    assert two_sample_accuracy(a, b, LABELS) == two_sample_accuracy(a, b, LABELS)
     assert np.array_equal(read_labels(*sets(1)), read_labels(*sets(1)))

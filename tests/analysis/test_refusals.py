@@ -73,13 +73,13 @@ CALLS = {  # of each argument a good value, and bad ones
         "attrs": (PEOPLE, [None, 3, [], np.zeros((3, 2)), PEOPLE.iloc[:4], PEOPLE.reset_index()]),
         "seed": (0, NO_SEEDS),
     },
-    metrics.with_interval: {
+    metrics.bootstrap_interval: {
         "values": (SCORES, NO_VALUES),
         "people": (list("aabbccdd"), [list("abc"), 3, "names", [["a"] * 8], ["a"] * 8]),
     },
     metrics.squared_error: FACTS, metrics.psnr: FACTS, metrics.ssim: FACTS,
     metrics.reconstruction_scores: FACTS,
-    metrics.edges: {"images": (IMAGES, no_tensors(IMAGES, IMAGES[0]))},
+    metrics.sharpness: {"images": (IMAGES, no_tensors(IMAGES, IMAGES[0]))},
     metrics.frechet_distance: SETS, metrics.kernel_distance: SETS,
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 from skimage.data import astronaut
 
-from helpers.analysis.latent import in_batches
+from helpers.analysis.latent import predict
 from helpers.data.portrait import cut_face
 from helpers.data.tensors import to_tensor, to_unit
 from helpers.notebooks import load_experiment
@@ -76,7 +76,7 @@ def distance():
 
     def distance(frames):
         x = to_unit(to_tensor(frames))
-        lost = (in_batches(face_space, x) - x).square().mean((1, 2, 3))
+        lost = (predict(face_space, x) - x).square().mean((1, 2, 3))
         return (lost / x.var((1, 2, 3))).numpy()
 
     return distance

@@ -23,7 +23,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 PATIENCE = 240_000  # milliseconds: on a busy machine a kernel takes long to import PyTorch
 EDITOR = """\
 import torch
-from helpers.analysis.latent import attribute_vector, in_batches
+from helpers.analysis.latent import attribute_vector, predict
 from helpers.data.tensors import to_tensor, to_unit
 from helpers.figures.panels import digit_machine, face_editor
 from helpers.notebooks import load_experiment
@@ -32,7 +32,7 @@ from helpers.synthetic.faces import render_faces, sample_faces
 people = sample_faces(200, seed=1)
 faces = to_unit(to_tensor(render_faces(people)))
 conv_ae = load_experiment("conv_vanilla")
-codes = in_batches(conv_ae.encode, faces)
+codes = predict(conv_ae.encode, faces)
 smiles = people["Smiling"].to_numpy() > 0
 smile = attribute_vector(codes, smiles, ~smiles)
 face_editor(conv_ae.decode, faces, codes, {"smile": smile}, start={"smile": 1.0})"""
