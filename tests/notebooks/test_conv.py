@@ -27,18 +27,18 @@ def started(notebook, pca, kind, beta=2.0, **arguments):
     """A small model of the notebook that starts at PCA where it has such a part."""
     torch.manual_seed(0)
     model = getattr(notebook, kind)(**arguments)
-    if kind == "SketchVAE":
+    if kind == "RefinedVAE":
         model.start_from_pca(pca, beta=beta)
-    if kind == "SketchAutoencoder":
-        model.sketcher.start_from_pca(pca)
+    if kind == "RefinedAutoencoder":
+        model.base.start_from_pca(pca)
     if kind == "Inpainter":
         model.pca.start_from_pca(pca)
-    if kind == "Deoccluder":
+    if kind == "BlindInpainter":
         model.inpainter.pca.start_from_pca(pca)
     return model
 
 
-@pytest.mark.parametrize("kind", ["ConvAutoencoder", "SketchAutoencoder", "ConvVAE", "SketchVAE"])
+@pytest.mark.parametrize("kind", ["ConvAutoencoder", "RefinedAutoencoder", "ConvVAE", "RefinedVAE"])
 def test_a_conv_autoencoder_keeps_its_shapes_and_learns(notebook, pca, faces, kind):
     model = started(notebook, pca, kind, **SMALL).eval()
     variational = kind.endswith("VAE")
@@ -56,13 +56,13 @@ def test_a_conv_autoencoder_keeps_its_shapes_and_learns(notebook, pca, faces, ki
     assert reached == names_of(model)
 
 
-@pytest.mark.parametrize("sketch", ["pca", "fc"])
-def test_the_sketch_alone_is_drawn_before_training(notebook, pca, faces, sketch):
+@pytest.mark.parametrize("base_name", ["pca", "fc"])
+def test_the_base_alone_is_drawn_before_training(notebook, pca, faces, base_name):
     big = PCALayer(notebook.FCAutoencoder(LATENT_DIM).components)
     big.mean.copy_(pca.mean)
     big.basis[:32], big.scale[:32] = pca.basis, pca.scale
-    base = big if sketch == "fc" else pca
-    model = started(notebook, base, "SketchAutoencoder", sketch=sketch, **SMALL).eval()
+    base = big if base_name == "fc" else pca
+    model = started(notebook, base, "RefinedAutoencoder", base_name=base_name, **SMALL).eval()
     x = to_unit(faces[:5])
     with torch.no_grad():
         torch.testing.assert_close(model(x), pca.first(LATENT_DIM)(x).clamp(0, 1))
@@ -70,8 +70,8 @@ def test_the_sketch_alone_is_drawn_before_training(notebook, pca, faces, sketch)
 
 def test_the_conv_vae_starts_at_the_best_linear_posterior(notebook, pca, faces):
     """The closed form minimises the loss that the notebook derives, direction by direction."""
-    beta, model = 2.0, started(notebook, pca, "SketchVAE", **SMALL)
-    s, variances = model.log_variance.exp().item(), model.sketcher.scale.double() ** 2
+    beta, model = 2.0, started(notebook, pca, "RefinedVAE", **SMALL)
+    s, variances = model.log_variance.exp().item(), model.base.scale.double() ** 2
     with torch.no_grad():
         q = model.eval().encode(to_unit(faces[:4]))
     codes = pca.first(LATENT_DIM).encode(to_unit(faces[:4]))
@@ -86,7 +86,7 @@ def test_the_conv_vae_starts_at_the_best_linear_posterior(notebook, pca, faces):
 
 
 @pytest.mark.parametrize("beta", [0.0, 4.0])
-@pytest.mark.parametrize("kind", ["ConvVAE", "SketchVAE"])
+@pytest.mark.parametrize("kind", ["ConvVAE", "RefinedVAE"])
 def test_the_terms_of_the_conv_elbo(notebook, pca, faces, kind, beta):
     model = started(notebook, pca, kind, beta, **SMALL)
     check_elbo(notebook.negative_elbo, model, to_unit(faces[:6]), beta)
@@ -102,7 +102,9 @@ def test_an_untrained_unet_changes_nothing(notebook, channels, latent_dim):
         torch.testing.assert_close(model(x, z), x[:, :3])
 
 
-@pytest.mark.parametrize("kind", ["SkipAutoencoder", "UNet", "Finder", "Reader", "Recogniser"])
+@pytest.mark.parametrize(
+    "kind", ["SkipAutoencoder", "UNet", "MaskPredictor", "AttributeClassifier", "FaceEmbedding"]
+)
 def test_a_network_learns_its_training_faces(notebook, faces, kind):
     torch.manual_seed(0)
     x = to_unit(faces[:24])
@@ -111,9 +113,13 @@ def test_a_network_learns_its_training_faces(notebook, faces, kind):
     model, loss_fn, *target = {
         "SkipAutoencoder": lambda n: (n.SkipAutoencoder(**SMALL), n.reconstruction_loss),
         "UNet": lambda n: (n.UNet(WIDTH), partial(n.denoising_loss, sigma=0.2)),
-        "Finder": lambda n: (n.Finder(), partial(n.finding_loss, share=(0.2, 0.4))),
-        "Reader": lambda n: (n.Reader(2, WIDTH, feature_dim=8), n.reading_loss, attributes),
-        "Recogniser": lambda n: (n.Recogniser(8, 16, WIDTH), n.recognition_loss, number % 8),
+        "MaskPredictor": lambda n: (n.MaskPredictor(), partial(n.mask_loss, share=(0.2, 0.4))),
+        "AttributeClassifier": lambda n: (
+            n.AttributeClassifier(2, WIDTH, feature_dim=8),
+            n.attribute_loss,
+            attributes,
+        ),
+        "FaceEmbedding": lambda n: (n.FaceEmbedding(8, 16, WIDTH), n.identity_loss, number % 8),
     }[kind](notebook)
     losses, _ = trained(loss_fn, model, x, *target, lr=1e-2)
     first = min(losses[:3])
@@ -141,7 +147,7 @@ def test_what_pca_expects_is_the_mean_of_its_gaussian_given_the_seen_pixels(note
 
 def test_an_inpainter_leaves_alone_what_is_seen(notebook, pca, faces):
     model = started(notebook, pca, "Inpainter", width=WIDTH, components=COMPONENTS).eval()
-    torch.nn.init.normal_(model.painter.paint.weight)
+    torch.nn.init.normal_(model.refinement.output.weight)
     x = to_unit(faces[:4])
     covered, mask = occlude(x, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -150,38 +156,40 @@ def test_an_inpainter_leaves_alone_what_is_seen(notebook, pca, faces):
     assert torch.equal(repaired[kept], x[kept]) and not torch.equal(repaired, covered)
 
 
-def test_a_deoccluder_repairs_the_rectangle_that_its_finder_sees(notebook, pca, faces):
-    model = started(notebook, pca, "Deoccluder", width=WIDTH, components=COMPONENTS).eval()
+def test_a_blind_inpainter_repairs_the_rectangle_that_its_mask_predictor_sees(notebook, pca, faces):
+    model = started(notebook, pca, "BlindInpainter", width=WIDTH, components=COMPONENTS).eval()
     logits = torch.full((2, 1, 64, 64), -1.0)
     logits[0, 0, 10:30, 20:40] = 1
     logits[0, 0, 25, 30] = -1  # a pixel that was overlooked
     logits[0, 0, 50, 60] = 1  # a pixel that was taken for covered
-    model.finder.forward = lambda x: logits
+    model.mask_predictor.forward = lambda x: logits
     x = to_unit(faces[:2])
     found = model.find(x)
     assert found[0, 0, 10:30, 20:40].all() and found[0].sum() == 400 and not found[1].any()
     with torch.no_grad():
         torch.testing.assert_close(model(x), model.inpainter(x, ~found))
-    model.caution.fill_(2.0)  # sooner than a pixel would be missed, all are repaired
+    model.logit_bias.fill_(2.0)  # sooner than a pixel would be missed, all are repaired
     assert model.find(x).all()
 
 
-def test_sharpening_changes_the_painter_and_no_code(notebook, pca, faces):
-    model = started(notebook, pca, "SketchAutoencoder", **SMALL)
-    reader = notebook.Reader(attributes=2, width=WIDTH, feature_dim=8)
-    assert notebook.PatchJudge(4)(to_unit(faces[:2])).shape == (2, 1, 16, 16)
+def test_sharpening_changes_the_refinement_and_no_code(notebook, pca, faces):
+    model = started(notebook, pca, "RefinedAutoencoder", **SMALL)
+    classifier = notebook.AttributeClassifier(attributes=2, width=WIDTH, feature_dim=8)
+    assert notebook.PatchDiscriminator(4)(to_unit(faces[:2])).shape == (2, 1, 16, 16)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     history = notebook.sharpen(
-        faces[:16], reader, model, steps=3, batch_size=4, nobody=2, lr=1e-3, lr_judge=1e-3,
-        judge_weight=0.01, feature_weight=0.1, seed=0,
+        faces[:16], classifier, model, steps=3, batch_size=4, nobody=2, lr=1e-3,
+        lr_discriminator=1e-3, adversarial_weight=0.01, feature_weight=0.1, seed=0,
     )  # fmt: skip
     changed = {n.split(".")[0] for n, v in model.state_dict().items() if not v.equal(before[n])}
-    assert changed == {"painter"} and history["step"].iloc[-1] == 3 and not model.training
+    assert changed == {"refinement"} and history["step"].iloc[-1] == 3 and not model.training
 
 
 def test_the_generator_follows_its_velocity_and_learns_one(notebook):
     torch.manual_seed(0)
-    model = notebook.FaceGenerator(LATENT_DIM, 32, 1, painter_width=WIDTH, sketch="pca").eval()
+    model = notebook.FaceGenerator(
+        LATENT_DIM, 32, 1, refinement_width=WIDTH, base_name="pca"
+    ).eval()
     model.centre.fill_(1.0)
     noise = torch.randn(5, LATENT_DIM)
     faces = model.sample(2, seed=0)
