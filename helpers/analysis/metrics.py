@@ -18,6 +18,8 @@ from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
+from helpers.analysis.latent import predict
+from helpers.data.tensors import as_floats
 from helpers.system import validation
 
 
@@ -153,6 +155,61 @@ def reconstruction_scores(recon, images, people=None, error_of_pca=None):
         found["mse_minus_pca"] = bootstrap_interval(difference, people)
         found["mse_of_pca"] = float(1 + difference.mean() / error_of_pca.mean())
     return found
+
+
+def compare(models, images, people=None, baseline=None):
+    """How well each of several models reconstructs the same images, as a `Comparison`.
+
+    `models` is a dict of name -> model, or any function of images, or the images that it made,
+    float (N, C, H, W). `images` are uint8 (N, C, H, W), or float in [0, 1]. Intervals are over
+    `people` (N,); differences are from the model whose name is `baseline`.
+    """
+    recons = {
+        name: (model if isinstance(model, torch.Tensor) else predict(model, images)).clamp(0, 1)
+        for name, model in models.items()
+    }
+    return Comparison(recons, as_floats(images), people, baseline)
+
+
+class Comparison:
+    """What `compare` found. `images` and `errors` (squared, one an image) are dicts by model."""
+
+    def __init__(self, images, originals, people, baseline):
+        self.images, self.people, self.baseline = images, people, baseline
+        self.errors = {name: squared_error(x, originals) for name, x in images.items()}
+        self._ssim = {name: ssim(x, originals) for name, x in images.items()}
+
+    def metrics(self, name):
+        """What is recorded of one model: each measure as `bootstrap_interval` gives it.
+
+        "test_mse", "test_psnr" (dB), "test_ssim"; and with the baseline PCA "mse_minus_pca", the
+        paired difference, and "mse_of_pca", the error as a share of the baseline's.
+        """
+        error = self.errors[name]
+        scores = {"mse": error, "psnr": -10 * np.log10(error), "ssim": self._ssim[name]}
+        found = {f"test_{k}": bootstrap_interval(v, self.people) for k, v in scores.items()}
+        if self.baseline not in (None, name):
+            other, word = self.errors[self.baseline], self.baseline.lower().replace(" ", "_")
+            found[f"mse_minus_{word}"] = bootstrap_interval(error - other, self.people)
+            found[f"mse_of_{word}"] = float(error.mean() / other.mean())
+        return found
+
+    def table(self):
+        """A DataFrame with a row for each model; the interval is that of the difference."""
+        word, rows = self.baseline, {}
+        for name in self.errors:
+            found = self.metrics(name)
+            rows[name] = {"test MSE": round(found["test_mse"]["value"], 5)}
+            if word not in (None, name):
+                share, difference = list(found.values())[4], list(found.values())[3]
+                rows[name][f"share of {word}'s"] = round(share, 3)
+                rows[name][f"minus {word}'s"] = round(difference["value"], 5)
+                ends = f"{difference['low']:.5f} to {difference['high']:.5f}"
+                rows[name]["95% interval"] = ends
+            rows[name] |= {"PSNR (dB)": round(found["test_psnr"]["value"], 2),
+                           "SSIM": round(found["test_ssim"]["value"], 3)}  # fmt: skip
+        columns = max(rows.values(), key=len)
+        return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns).fillna("")
 
 
 def frechet_distance(features_a, features_b):

@@ -75,6 +75,6 @@ def as_rule(rule):
 
     def in_range(value):
         right = isinstance(value, (int, kind)) and not isinstance(value, bool)
-        return right and math.isfinite(value) and least <= value <= most
+        return right and least <= value <= most and abs(value) != math.inf
 
     return Rule(words, in_range)

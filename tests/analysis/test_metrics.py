@@ -8,6 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from helpers.analysis.metrics import (
     bootstrap_interval,
+    compare,
     frechet_distance,
     kernel_distance,
     mean_and_range,
@@ -55,8 +56,8 @@ def test_errors_of_images_are_scikit_images_after_clipping(pair):
     assert squared_error(recon, images) == pytest.approx([((a - b) ** 2).mean() for a, b in pairs])
     expected = [peak_signal_noise_ratio(*both, data_range=1) for both in pairs]
     assert psnr(recon, images) == pytest.approx(expected, rel=1e-5)
-    expected = structural_similarity(*pairs[0], channel_axis=0, data_range=1)
-    assert ssim(recon, images)[0] == pytest.approx(expected, rel=1e-5)
+    expected = [structural_similarity(*both, channel_axis=0, data_range=1) for both in pairs]
+    assert ssim(recon, images) == pytest.approx(expected, rel=1e-5)
     scores = reconstruction_scores(recon, images, people=list("aabbcc"))
     assert list(scores) == ["test_mse", "test_psnr", "test_ssim"]
     assert scores["test_mse"]["value"] == pytest.approx(squared_error(recon, images).mean())
@@ -143,3 +144,26 @@ def test_copies_are_nearer_than_held_out_codes():
     new, held_out, train = codes[:100], codes[100:200], codes[200:]
     assert nearest_ratio(new, held_out, train) == pytest.approx(1, abs=0.2)
     assert nearest_ratio(train[:50], held_out, train) == pytest.approx(0, abs=1e-3)
+
+
+def test_models_are_compared_with_the_baseline_on_the_same_images(pair):
+    recon, images = pair
+    people, models = list("aabbcc"), {"PCA": recon, "our UNet": lambda x: (recon + 2 * x) / 3}
+    scores = compare(models, images, people, baseline="PCA")
+    assert torch.equal(scores.images["PCA"], recon.clamp(0, 1))
+    ours, pca = (squared_error(scores.images[name], images) for name in ("our UNet", "PCA"))
+    assert np.array_equal(scores.errors["our UNet"], ours)
+    found = scores.metrics("our UNet")
+    assert found["test_ssim"] == bootstrap_interval(ssim(scores.images["our UNet"], images), people)
+    assert found["mse_minus_pca"] == bootstrap_interval(ours - pca, people)
+    assert found["mse_of_pca"] == pytest.approx(ours.mean() / pca.mean())
+    assert list(scores.metrics("PCA")) == ["test_mse", "test_psnr", "test_ssim"]
+    table = scores.table()
+    assert list(table.index) == list(models) and table["test MSE"]["PCA"] == round(pca.mean(), 5)
+    assert table["minus PCA's"].tolist() == ["", round((ours - pca).mean(), 5)]
+    assert table["share of PCA's"]["our UNet"] == round(found["mse_of_pca"], 3)
+    low, high = (f"{found['mse_minus_pca'][end]:.5f}" for end in ("low", "high"))
+    assert table["95% interval"]["our UNet"] == f"{low} to {high}"
+    assert "95% interval" not in compare(models, images).table()
+    as_bytes = (255 * images).round().byte()
+    assert compare(models, as_bytes).errors["PCA"] == pytest.approx(pca, rel=0.1)

@@ -17,7 +17,7 @@ GOOD = {
     "IMAGES": [None, 256], "LR": [1, 0.5], "BETA": [0, 0.0, 40], "SIZES": [(1, 9), [3]],
 }  # fmt: skip
 BAD = {
-    "SEED": [-1, 2**62, 1.0, True, "1", None, [4], math.nan],
+    "SEED": [-1, 2**62, 10**400, 1.0, True, "1", None, [4], math.nan],
     "SOURCE": ["", "mnist", None, ["lfw"]],
     "FOLDER": ["", None, 3, b"x"], "RETRAIN": ["false", 0, 1, None],
     "IMAGES": [0, -100, 300.5, "300", False], "LR": [0, -1, 2, "0.1", True, math.nan],
