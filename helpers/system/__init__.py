@@ -1,4 +1,4 @@
-"""What is under all rooms: files that are never half-written, arguments, memory, processes.
+"""What is under all rooms: files that are never half-written, arguments, processes.
 
-Import from here: `files`, `validation`, `memory` and `processes`.
+Import from here: `files`, `validation` and `processes`.
 """

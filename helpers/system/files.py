@@ -1,74 +1,81 @@
-"""Writing files so that what is on disk is never lost or half-written; reading them whole."""
+"""Writing files so that what is on disk is never lost or half-written; locks between processes."""
 
 import contextlib
 import errno
-import glob
 import json
 import os
-import time
 from pathlib import Path
 
+from filelock import FileLock
 from safetensors.torch import load
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 MAY_NOT = {errno.EACCES, errno.EPERM, errno.EROFS}  # the last: the whole file system is read only
-LEFT_OVER = 3600  # seconds after which nobody is still writing a file
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}  # as on some NFS
 
 
 @contextlib.contextmanager
 def replacing(path):
     """Give a temporary path beside `path`; put it in place once the block has ended well.
 
-    The folder is created. If the block raises, what was at `path` before is still there.
-    The temporary name keeps the suffix, by which many writers choose the format. What killed
-    processes have left beside `path` is removed. An OSError on a full disk, or where nothing may be
-    written, says what to do.
+    The folder is created. If the block raises, what was at `path` before is still there. The
+    temporary name keeps the suffix, by which many writers choose the format.
     """
     path = Path(path)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     make_folder(path.parent)
-    _remove_left_overs(path)
     try:
-        with _saying_what_to_do(path, part):
-            yield part
-            os.replace(part, path)
+        yield part
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())  # or the name may be there after a power failure, but no data
+        os.replace(part, path)
+    except OSError as error:
+        raise _with_advice(error, path) from error
     finally:
-        with contextlib.suppress(OSError):  # nothing was written where nothing may be
+        with contextlib.suppress(OSError):
             part.unlink()
 
 
 def make_folder(path):
-    """Make a folder and those above it, where they are not there yet; errors as of `replacing`."""
-    with _saying_what_to_do(path, *path.parents):
-        path.mkdir(parents=True, exist_ok=True)
+    """Make a folder and those above it, where they are not there yet."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _with_advice(error, path) from error
+
+
+def _with_advice(error, path):
+    """The same error, about `path`, with what to do; an error of another kind as it is."""
+    advice = None
+    if error.errno in MAY_NOT:
+        advice = "it may not be written to: choose a folder of your own (in a notebook, OUTPUT_DIR)"
+    elif error.errno in NO_ROOM:
+        advice = "what was there before is unchanged: free some space and run it again"
+    if advice is None:
+        return error
+    return OSError(error.errno, f"{os.strerror(error.errno)}; {advice}", str(path))
 
 
 @contextlib.contextmanager
-def _saying_what_to_do(path, *ours):
-    """Say it about `path` where it, or one of ours, cannot be written."""
+def locked(path, timeout=-1):
+    """Hold the lock file `path` for the block; its folder must be there.
+
+    Where the file system knows no locks the block runs without: what it writes is put in place by
+    a rename, so that two processes at once only do the work twice. `timeout` in seconds, or -1 for
+    as long as it takes: then a filelock.Timeout is raised.
+    """
+    lock = FileLock(path, timeout=timeout)
+    try:
+        lock.acquire()
+    except NotImplementedError:
+        pass
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
     try:
         yield
-    except OSError as error:
-        named = error.filename is None or Path(error.filename) in (path, *ours)
-        if error.errno in MAY_NOT and named:
-            what = "it may not be written to. Choose a folder of your own, in a notebook with "
-            raise type(error)(error.errno, f"{what}OUTPUT_DIR", str(path)) from error
-        if error.errno in NO_ROOM:
-            raise OSError(
-                error.errno,
-                f"no room to write it ({os.strerror(error.errno)}); what was there before is "
-                "unchanged. Free some space and run it again",
-                str(path),
-            ) from error
-        raise
-
-
-def _remove_left_overs(path):
-    parts = f".{glob.escape(path.stem)}.*.part{glob.escape(path.suffix)}"
-    for part in path.parent.glob(parts):
-        with contextlib.suppress(OSError):  # another process was quicker
-            if time.time() - part.stat().st_mtime > LEFT_OVER:
-                part.unlink()
+    finally:
+        lock.release()
 
 
 def write_text(path, text):

@@ -3,15 +3,9 @@
 import math
 from collections.abc import Mapping
 
-import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
 
 from helpers.system.validation import describe, integers
-
-
-def refuse(kind, wanted, got, hint=""):
-    raise kind(f"{wanted}, got {got}{hint and ': '}{hint}")
 
 
 def check_settings(epochs, batch_size, lr, ema_decay):
@@ -25,64 +19,41 @@ def check_settings(epochs, batch_size, lr, ema_decay):
 def check_data(**arguments):
     """Tuples of tensors of one length: uint8 images or float32 vectors, then any labels."""
     for name, data in arguments.items():
-        check_tuple(name, data)
-        check_inputs(f"{name}[0]", data[0])
-        lengths = [len(tensor) for tensor in data]
+        tensors = isinstance(data, (tuple, list)) and data
+        if not tensors or not all(isinstance(tensor, torch.Tensor) for tensor in data):
+            raise TypeError(
+                f"{name} must be a tuple of tensors, (images,) or (images, labels), got "
+                f"{describe(data)}: images become a tensor with to_tensor(images)"
+            )
+        x, lengths = data[0], [len(tensor) for tensor in data]
         if min(lengths) == 0 or min(lengths) != max(lengths):
             raise ValueError(f"{name} must hold tensors of one length above 0, got {lengths}")
-
-
-def check_tuple(name, tensors):
-    wanted = f"{name} must be a tuple of tensors"
-    if isinstance(tensors, torch.Tensor):
-        hint = f"write ({name},) with a comma, or (images, labels)"
-        refuse(TypeError, wanted, describe(tensors), hint)
-    if isinstance(tensors, (DataLoader, Dataset)):
-        hint = "fit makes the batches itself, so give it all images (and labels) at once"
-        refuse(TypeError, wanted, f"a {type(tensors).__name__}", f"{hint}: (images, labels)")
-    if not isinstance(tensors, (tuple, list)) or not tensors:
-        refuse(TypeError, wanted, describe(tensors))
-    for i, tensor in enumerate(tensors):
-        if not isinstance(tensor, torch.Tensor) or tensor.ndim == 0:
-            hint = "images become one with to_tensor(images), labels with torch.from_numpy(labels)"
-            hint = hint if isinstance(tensor, np.ndarray) else ""
-            refuse(TypeError, f"{name}[{i}] must be a tensor", describe(tensor), hint)
-
-
-def check_inputs(name, x):
-    """uint8 images (N, C, H, W), or float32 vectors (N, D)."""
-    got = describe(x)
-    if x.ndim == 4 and x.dtype != torch.uint8:
-        hint = "give them as to_tensor made them, since fit brings each batch to [0, 1] itself"
-        refuse(ValueError, f"{name} must be images of uint8, 0 to 255", got, hint)
-    if x.ndim == 4 and x.shape[1] > 4 and x.shape[3] <= 4:
-        hint = f"use to_tensor, or {name}.permute(0, 3, 1, 2)"
-        wanted = f"{name} must be images of shape (N, C, H, W)"
-        refuse(ValueError, wanted, f"{got} with the channels last", hint)
-    if x.ndim == 4:
-        return
-    if x.ndim != 2 or not x.is_floating_point():
-        wanted = f"{name} must be uint8 images (N, C, H, W) or float32 vectors (N, D)"
-        refuse(ValueError, wanted, got)
-    if x.dtype != torch.float32:
-        refuse(ValueError, f"{name} must be of float32", got, f"use {name}.float()")
-    if not x.isfinite().all():
-        refuse(ValueError, f"{name} must be finite", got)
+        images = x.ndim == 4 and x.dtype == torch.uint8
+        if not images and not (x.ndim == 2 and x.dtype == torch.float32):
+            raise ValueError(
+                f"{name}[0] must be uint8 images (N, C, H, W), 0 to 255, as to_tensor makes them, "
+                f"or float32 vectors (N, D), got {describe(x)}"
+            )
+        if images and x.shape[1] > 4 >= x.shape[3]:
+            raise ValueError(
+                f"{name}[0] must be images of shape (N, C, H, W), got {describe(x)} with the "
+                f"channels last: use to_tensor, or {name}[0].permute(0, 3, 1, 2)"
+            )
+        if not images and not x.isfinite().all():
+            raise ValueError(f"{name}[0] must be finite, got {describe(x)}")
 
 
 def checked(terms):
     """The terms of a loss, if they are what `fit` expects: a dict of scalar tensors with "loss"."""
-    if not isinstance(terms, Mapping):
-        hint = 'write return {"loss": loss}'
-        refuse(TypeError, "loss_fn must return a dict", describe(terms), hint)
-    if "loss" not in terms:
-        wanted = 'loss_fn must return a dict with "loss", which is minimised'
-        refuse(ValueError, wanted, list(terms))
+    if not isinstance(terms, Mapping) or "loss" not in terms:
+        raise TypeError(
+            'loss_fn must return a dict with "loss", which is minimised, as in '
+            f'return {{"loss": loss}}, got {describe(terms)}'
+        )
     for name, value in terms.items():
-        if not isinstance(value, torch.Tensor):
-            refuse(TypeError, f'"{name}" of loss_fn must be a tensor', describe(value))
-        if value.ndim > 0:
-            hint = "take its mean over the images, as with .mean()"
-            wanted = f'"{name}" of loss_fn must be a single number'
-            refuse(ValueError, wanted, describe(value.detach()), hint)
+        if not isinstance(value, torch.Tensor) or value.ndim > 0:
+            raise TypeError(
+                f'"{name}" of loss_fn must be a tensor of a single number, got {describe(value)}: '
+                "take the mean over the images, as with .mean()"
+            )
     return terms

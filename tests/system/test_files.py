@@ -1,12 +1,13 @@
-"""Files are replaced whole or not at all; what is there already is left alone."""
+"""Files are replaced whole or not at all; what is there already is left alone; locks hold."""
 
 import errno
 import os
 from pathlib import Path
 
+import filelock
 import pytest
 
-from helpers.system.files import replacing, write_json
+from helpers.system.files import locked, replacing, write_json
 
 
 def test_replacing_keeps_the_old_content_if_the_block_raises(tmp_path):
@@ -20,6 +21,16 @@ def test_replacing_keeps_the_old_content_if_the_block_raises(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_data_are_on_the_disk_before_the_name(tmp_path, monkeypatch):
+    events = []
+    for name in ("fsync", "replace"):
+        function = getattr(os, name)
+        noting = lambda *args, n=name, f=function: (events.append(n), f(*args))  # noqa: E731
+        monkeypatch.setattr(os, name, noting)
+    write_json(tmp_path / "metrics.json", {})
+    assert events == ["fsync", "replace"]
+
+
 def test_the_same_content_is_not_written_again(tmp_path):
     path = tmp_path / "metrics.json"
     assert write_json(path, {"a": 1})
@@ -28,25 +39,41 @@ def test_the_same_content_is_not_written_again(tmp_path):
     assert write_json(path, {"a": 2}) and path.stat().st_mtime > 0
 
 
-def test_what_killed_saves_have_left_is_removed_in_time(tmp_path):
-    path = tmp_path / "metrics.json"
-    left_over, recent = tmp_path / ".metrics.9999.part.json", tmp_path / ".metrics.8.part.json"
-    other = tmp_path / ".figure.9999.part.png"
-    for file in (left_over, recent, other):
-        file.write_bytes(b"half")
-    for file in (left_over, other):
-        os.utime(file, (0, 0))
-    write_json(path, {})
-    assert {file.name for file in tmp_path.iterdir()} == {path.name, recent.name, other.name}
+ADVICE = {errno.EACCES: "OUTPUT_DIR", errno.EROFS: "OUTPUT_DIR", errno.ENOSPC: "free some space"}
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+@pytest.mark.parametrize("number", ADVICE)
 @pytest.mark.parametrize("operation", ["mkdir", "write_text"])
 def test_where_nothing_may_be_written_it_says_what_to_do(tmp_path, monkeypatch, number, operation):
     def refuse(self, *args, **options):
         raise OSError(number, os.strerror(number), str(self))
 
+    path = tmp_path / "folder" / "metrics.json"
     monkeypatch.setattr(Path, operation, refuse)
-    with pytest.raises(OSError, match="it may not be written to.*OUTPUT_DIR") as error:
-        write_json(tmp_path / "folder" / "metrics.json", {})
+    with pytest.raises(OSError, match=ADVICE[number]) as error:
+        write_json(path, {})
     assert error.value.errno == number
+    assert error.value.filename == str(path if operation == "write_text" else path.parent)
+
+
+def test_a_lock_is_held_for_the_block(tmp_path):
+    path = tmp_path / "lock"
+    with locked(path), pytest.raises(TimeoutError), locked(path, timeout=0):
+        pass
+    with locked(path, timeout=0):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES])
+def test_where_the_file_system_has_no_locks_it_goes_without(tmp_path, monkeypatch, number):
+    def refuse(self, *args, **options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(filelock.FileLock, "_acquire", refuse)
+    if number == errno.EACCES:  # the folder may not be written to: another one is to be taken
+        with pytest.raises(PermissionError), locked(tmp_path / "lock"):
+            pass
+    else:
+        with locked(tmp_path / "lock"):
+            (tmp_path / "written").touch()
+        assert (tmp_path / "written").exists()

@@ -7,8 +7,8 @@ import torch
 from small import Small, ending, mse, noisy_mse, same_weights, train
 from torch import nn
 
-from helpers.training.average import MovingAverage
-from helpers.training.loop import evaluate, fit
+from helpers.training import progress
+from helpers.training.loop import evaluate, fit, moving_average, warmup_cosine
 
 
 def test_training_lowers_the_loss_and_records_it(images):
@@ -52,24 +52,21 @@ def test_float_vectors_are_given_as_they_are():
     assert history["val_loss"].iloc[-1] < 0.1 * history["val_loss"].iloc[0]
 
 
-def test_augment_is_for_training_only_and_every_step_has_its_rate(images):
-    seen, rates = {True: [], False: []}, []
-
-    class Noting(torch.optim.AdamW):
-        def step(self, closure=None):
-            rates.append(self.param_groups[0]["lr"])
-            return super().step(closure)
+def test_augment_is_for_training_only(images):
+    seen = {True: [], False: []}
 
     def loss_fn(model, x):
         seen[model.training].append(x)
         return mse(model, x)
 
-    def grey(x):
-        return torch.full_like(x, 0.5)
-
-    train(images, loss_fn=loss_fn, optimizer=Noting, augment=grey)
+    train(images, loss_fn=loss_fn, augment=lambda x: torch.full_like(x, 0.5))
     assert all((x == 0.5).all() for x in seen[True]) and all(x.std() > 0.01 for x in seen[False])
-    assert len(rates) == 24 and rates[0] < 1e-3 and max(rates) > 9e-3 and rates[-1] < 1e-3
+
+
+def test_the_rate_rises_for_a_twentieth_and_then_falls_to_nothing():
+    rates = [warmup_cosine(step / 1000) for step in range(1000)]
+    assert rates[0] == 0.01 and rates[999] < 1e-5 and 40 <= rates.index(max(rates)) <= 50
+    assert max(rates) > 0.99 and sorted(rates[50:], reverse=True) == rates[50:]
 
 
 def test_evaluate_weights_its_batches_by_their_size():
@@ -96,25 +93,40 @@ def test_the_seed_decides_the_weights(images):
 def test_the_average_follows_the_weights_a_few_steps_behind():
     """About as far as one of every step would: 0.9 / (1 - 0.9) = 9 steps."""
     model = nn.Linear(1, 1)
-    average = MovingAverage(model, 0.9)
-    for step in range(400):
+    average = moving_average(model, 0.9)
+    for step in range(0, 400, 4):
         nn.init.constant_(model.weight, step)
-        average.update(step)
-        assert step > 3 or average.model.weight.item() == pytest.approx(0, abs=1e-3)
-    assert 386 < average.model.weight.item() < 392
+        average.update_parameters(model)
+    assert 386 < average.module.weight.item() < 392
+
+
+def test_the_average_forgets_the_first_steps():
+    model = nn.BatchNorm1d(1)
+    average = moving_average(model, 0.999)
+    for value in (100.0, 0.0, 0.0, 0.0):
+        nn.init.constant_(model.running_mean, value)
+        average.update_parameters(model)
+    assert 0 < average.module.running_mean.item() < 1
+
+
+@pytest.mark.parametrize(("long", "said"), [(0, 1), (5, 0)])
+def test_a_long_training_says_so_once_at_its_beginning(images, capsys, monkeypatch, long, said):
+    monkeypatch.setattr(progress, "LONG", long)
+    train(images, epochs=6, title="slow")
+    assert capsys.readouterr().out.count("slow: about 0 minutes on this machine") == said
 
 
 def test_interrupting_the_kernel_keeps_the_best_weights_so_far(images, tmp_path, capsys):
-    checkpoint = tmp_path / "checkpoint.safetensors"
+    checkpoint = tmp_path / "checkpoint.pt"
     model, history = train(images, loss_fn=ending(KeyboardInterrupt, 12), checkpoint=checkpoint)
     assert history.attrs["interrupted"] and len(history) == 1
     loss = history["val_loss"].iloc[0]
-    said = f"Interrupted in epoch 2 of 3: the best weights so far (held-out loss {loss:.5g}"
+    said = f"Interrupted in epoch 2 of 3: the weights of epoch 1 (validation loss {loss:.5g}) are"
     assert said in capsys.readouterr().out
     assert evaluate(model, (images[128:],), noisy_mse)["loss"] == pytest.approx(loss)
     assert checkpoint.exists() and not model.training
     train(images, loss_fn=ending(KeyboardInterrupt, 4), checkpoint=checkpoint)
-    assert "the best weights since it went on (held-out loss" in capsys.readouterr().out
+    assert "in epoch 2 of 3: the weights of epoch 1" in capsys.readouterr().out
     resumed, _ = train(images, checkpoint=checkpoint)
     assert same_weights(resumed, train(images)[0])
 
@@ -122,7 +134,7 @@ def test_interrupting_the_kernel_keeps_the_best_weights_so_far(images, tmp_path,
 def test_an_interrupt_keeps_the_best_epoch_and_not_the_latest(images):
     steps, measured = itertools.count(1), itertools.count()
 
-    def worsening(model, x):  # held out, from epoch to epoch
+    def worsening(model, x):  # on validation images, from epoch to epoch
         if model.training and next(steps) == 20:
             raise KeyboardInterrupt
         loss = noisy_mse(model, x)["loss"]
