@@ -196,20 +196,25 @@ class Comparison:
 
     def table(self):
         """A DataFrame with a row for each model; the interval is that of the difference."""
-        word, rows = self.baseline, {}
+        rows = {}
         for name in self.errors:
             found = self.metrics(name)
-            rows[name] = {"test MSE": round(found["test_mse"]["value"], 5)}
-            if word not in (None, name):
-                share, difference = list(found.values())[4], list(found.values())[3]
-                rows[name][f"share of {word}'s"] = round(share, 3)
-                rows[name][f"minus {word}'s"] = round(difference["value"], 5)
-                ends = f"{difference['low']:.5f} to {difference['high']:.5f}"
-                rows[name]["95% interval"] = ends
-            rows[name] |= {"PSNR (dB)": round(found["test_psnr"]["value"], 2),
-                           "SSIM": round(found["test_ssim"]["value"], 3)}  # fmt: skip
-        columns = max(rows.values(), key=len)
-        return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns).fillna("")
+            mse, psnr, ssim, *compared = found.values()
+            rows[name] = {"test MSE": round(mse["value"], 5)}
+            if self.baseline is not None:
+                columns = (
+                    f"minus {self.baseline}'s",
+                    "95% interval",
+                    f"share of {self.baseline}'s",
+                )
+                cells = ("", "", "")
+                if compared:
+                    minus, share = compared
+                    interval = f"{minus['low']:.5f} to {minus['high']:.5f}"
+                    cells = (f"{minus['value']:.5f}", interval, f"{share:.3f}")
+                rows[name] |= dict(zip(columns, cells, strict=True))
+            rows[name] |= {"PSNR (dB)": round(psnr["value"], 2), "SSIM": round(ssim["value"], 3)}
+        return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def frechet_distance(features_a, features_b):

@@ -160,8 +160,8 @@ def test_models_are_compared_with_the_baseline_on_the_same_images(pair):
     assert list(scores.metrics("PCA")) == ["test_mse", "test_psnr", "test_ssim"]
     table = scores.table()
     assert list(table.index) == list(models) and table["test MSE"]["PCA"] == round(pca.mean(), 5)
-    assert table["minus PCA's"].tolist() == ["", round((ours - pca).mean(), 5)]
-    assert table["share of PCA's"]["our UNet"] == round(found["mse_of_pca"], 3)
+    assert table["minus PCA's"].tolist() == ["", f"{(ours - pca).mean():.5f}"]
+    assert table["share of PCA's"]["our UNet"] == f"{found['mse_of_pca']:.3f}"
     low, high = (f"{found['mse_minus_pca'][end]:.5f}" for end in ("low", "high"))
     assert table["95% interval"]["our UNet"] == f"{low} to {high}"
     assert "95% interval" not in compare(models, images).table()

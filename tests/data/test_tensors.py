@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from helpers.data.augment import jitter
-from helpers.data.labels import checked
+from helpers.data.labels import as_labels
 from helpers.data.tensors import as_floats, random_flip, to_tensor, to_unit
 
 
@@ -47,12 +47,18 @@ def test_jitter_keeps_the_picture_and_moves_it():
     torch.testing.assert_close(jitter(x, 0, 0, 0), x, atol=1e-4, rtol=0)
 
 
-def test_labels_are_integers_from_0_to_9_one_a_row():
-    assert torch.equal(checked(torch.tensor([3, 9], dtype=torch.uint8), 2), torch.tensor([3, 9]))
+def test_labels_are_a_number_a_list_or_a_tensor_from_0_to_9():
+    for labels in ([3, 9], torch.tensor([3, 9], dtype=torch.uint8), np.array([3, 9])):
+        assert torch.equal(as_labels(labels, 2), torch.tensor([3, 9]))
+        assert torch.equal(as_labels(labels), torch.tensor([3, 9]))
+    assert torch.equal(as_labels(7), torch.tensor([7]))
+    assert torch.equal(as_labels(7, 3), torch.tensor([7, 7, 7]))
     for labels, message in (
-        ([4], "labels must be 2 integers, one for each row, got a int64 tensor"),
-        ([1.0, 2.0], "got a float32 tensor of shape"),
+        (torch.tensor([4]), "labels must be 2 integers, one for each row, got a int64 tensor"),
+        ([1.0, 2.0], r"one for each row, got \[1.0, 2.0\]"),
+        ([[1, 2]], "labels must be 2 integers"),
         ([0, 12], "labels must be from 0 to 9, got 0 to 12"),
+        (-1, "labels must be from 0 to 9, got -1"),
     ):
         with pytest.raises(ValueError, match=message):
-            checked(torch.tensor(labels), 2)
+            as_labels(labels, 2)
