@@ -65,7 +65,7 @@ def fetch_dataset(
     -------
     photos : uint8 (N, dimy, dimx, 3), RGB, a memory map that is read only
     attrs : DataFrame of float32 (N, 73), a row for each photo, in the order of the table, indexed
-        by (person, imagenum); (N, 30) of stand-ins, (N, 0) where no table can be had.
+        by (person, imagenum); (N, 12) of stand-ins, (N, 0) where no table can be had.
         `attrs.attrs["source"]` says how the photos are aligned: "lfw-deepfunneled",
         "lfw_funneled", "lfw" (not at all), or "synthetic"; "data", for JSON, which photos these
         are; "report" what was left out.

@@ -6,23 +6,14 @@ parameter is (n, 1, 1). Colours are lists of three planes or numbers of linear l
 converts from the usual gamma values.
 """
 
-import copy
-
 import numpy as np
 
-SKIN = (
-    (238, 196, 168), (222, 172, 140), (198, 146, 112), (160, 108, 78), (114, 74, 52), (76, 50, 38),
-)  # fmt: skip
-HAIR = {
-    "Black Hair": (30, 25, 24), "Brown Hair": (88, 56, 36), "Blond Hair": (204, 164, 102),
-    "Gray Hair": (158, 156, 154),
-}  # fmt: skip
-AUBURN = (128, 60, 32)  # where none of the four is present
-WALL = (
-    (92, 74, 58), (58, 74, 96), (150, 140, 128), (36, 36, 40), (110, 52, 46), (180, 176, 170),
-)  # fmt: skip
+SKIN = ((238, 196, 168), (210, 159, 126), (160, 108, 78), (76, 50, 38))
+HAIR = ((30, 25, 24), (88, 56, 36), (128, 60, 32))  # black, brown, auburn
+BLOND, GRAY = (204, 164, 102), (158, 156, 154)
+WALL = ((92, 74, 58), (58, 74, 96), (150, 140, 128), (36, 36, 40), (110, 52, 46), (180, 176, 170))
 MEADOW = ((56, 80, 40), (92, 106, 60), (126, 114, 84))
-SKY = ((140, 178, 220), (196, 208, 220))
+SKY = (168, 193, 220)
 
 
 class Scene:
@@ -32,7 +23,6 @@ class Scene:
     x, y : upright coordinates of the head's silhouette
     u, v : coordinates on its surface, which turn with it; side = abs(u)
     albedo, cover : colour and opacity of the person; face : opacity of the head alone
-    relief : height of the face's features above the egg of the head
     gx, gy : which way the surface faces: to the right, down
     gloss : strength of the highlight
     """
@@ -49,22 +39,13 @@ class Scene:
         self.turn = np.sin(p["yaw"])
         self.u = self.x * np.cos(p["yaw"]) - depth * self.turn
         self.v = self.y * np.cos(p["pitch"]) - depth * np.sin(p["pitch"])
-        self.lowest, self.highest = self.v.min(axis=(0, 2)), self.v.max(axis=(0, 2))  # in each row
         self.side = np.abs(self.u)
         self.albedo = [np.zeros_like(self.u) for _ in range(3)]
         self.gx, self.gy, self.gloss = (np.zeros_like(self.u) for _ in range(3))
-        self.relief, self.cover, self.face = (np.zeros_like(self.u) for _ in range(3))
-        self.skin, self.hair = _skin(p), _hair_colour(p)
-
-    def rows(self, top, bottom):
-        """The band of rows, as views, that holds every point with v in [top, bottom]."""
-        hit = (self.highest > top) & (self.lowest < bottom)
-        band = slice(hit.argmax(), len(hit) - hit[::-1].argmax())
-        part = copy.copy(self)
-        for name in ("x", "y", "u", "v", "side", "relief", "gx", "gy", "gloss", "cover", "face"):
-            setattr(part, name, getattr(self, name)[:, band])
-        part.albedo = [plane[:, band] for plane in self.albedo]
-        return part
+        self.cover, self.face = np.zeros_like(self.u), np.zeros_like(self.u)
+        self.skin = palette(SKIN, p["skin_tone"])
+        hair = mix(palette(HAIR, p["hair_tone"]), rgb(BLOND), p["Blond Hair"])
+        self.hair = mix(hair, rgb(GRAY), 0.8 * np.square(p["Senior"]))
 
     def inside(self, distance, soft=0.0):
         """Opacity of a shape from the signed distance to its edge (negative inside)."""
@@ -122,62 +103,25 @@ def chance(seed, k):
     return (seed * np.float32(97 * k + 41)) % 1
 
 
-def _make_locks(size=1024):
-    """One period of smooth noise, mean 0 and deviation 1: coarse locks and fine hairs."""
-    rng = np.random.default_rng(0)
-    frequency = np.arange(size // 2 + 1)
-    weight = np.where((frequency > 2) & (frequency < 70), 1 / np.sqrt(frequency + 8), 0)
-    wave = np.fft.irfft(weight * np.exp(2j * np.pi * rng.random(len(frequency))))
-    return (wave / wave.std()).astype(np.float32)
-
-
-LOCKS = _make_locks()
-
-
 def strands(seed, across):
-    """Noise that runs along the hair: it changes only with the coordinate `across` the hair."""
-    place = (across * 0.25 + (chance(seed, 3) + 8)) * len(LOCKS)
-    return LOCKS[place.astype(np.int32) & (len(LOCKS) - 1)]
-
-
-def _skin(p):
-    colour = palette(SKIN, p["skin_tone"])
-    colour = mix(colour, rgb((242, 210, 192)), 0.6 * p["Pale Skin"])
-    warmth = 0.08 * p["skin_warmth"]
-    return [colour[0] * (1 + warmth), colour[1], colour[2] * (1 - warmth)]
-
-
-def _hair_colour(p):
-    weights = {name: np.square(p[name]) for name in HAIR}
-    rest = np.float32(0.03)
-    total = sum(weights.values()) + rest
-    colour = scale(rgb(AUBURN), rest / total)
-    for name, weight in weights.items():
-        colour = [a + weight / total * b for a, b in zip(colour, rgb(HAIR[name]), strict=True)]
-    return colour
+    """Noise along the hair, coarse locks and fine ones: it changes only across the hair."""
+    place = 11 * across + 50 * chance(seed, 3)
+    return sum(0.6 * np.sin(pitch * place + pitch**2) for pitch in (1.0, 1.7, 3.1, 5.3, 8.9))
 
 
 def background(p, s):
     """A room or a landscape, far out of focus."""
     seed, right, down = p["image_seed"], s.right, s.down
-    fall = 0.7 + 0.5 * (chance(seed, 2) - 0.5) * right - 0.15 * down
-    room = scale(palette(WALL, chance(seed, 1)), fall)
-    green = palette(MEADOW, chance(seed, 5))
-    sky = palette(SKY, chance(seed, 6))
+    room = scale(palette(WALL, chance(seed, 1)), 0.7 + 0.5 * (chance(seed, 2) - 0.5) * right)
     hills = 0.4 * chance(seed, 3) + 0.1 * np.sin(3 * right + 6 * chance(seed, 4))
-    field = mix(green, sky, np.clip(0.5 + (hills - down) * 2, 0, 1))
-    scene = mix(room, field, p["Outdoor"])
-    glow = 1.0
-    for k in range(3):
-        x, y = 2 * chance(seed, 20 + k) - 1, 2 * chance(seed, 30 + k) - 1
-        spot = bump(ellipse(right - x, down - y, 0.5, 0.45))
-        glow = glow * (1 + (1.4 * chance(seed, 40 + k) - 0.6) * spot)
-    return scale(scene, glow)
+    sky = np.clip(0.5 + (hills - down) * 2, 0, 1)
+    field = mix(palette(MEADOW, chance(seed, 5)), rgb(SKY), sky)
+    return mix(room, field, p["outdoor"])
 
 
 def photograph(p, s, behind):
     """Light the person, put the background behind, expose; uint8 (n, h, w, 3)."""
-    harsh = p["Harsh Lighting"]
+    harsh = p["harsh_light"]
     lx, ly, lz = p["light_x"] * (0.6 + 0.6 * harsh), p["light_y"], 0.7
     length = np.sqrt(lx**2 + ly**2 + lz**2)
     norm = 1 / np.sqrt(1 + np.square(s.gx) + np.square(s.gy))
@@ -185,7 +129,7 @@ def photograph(p, s, behind):
     sky = 0.78 - 0.22 * s.gy * norm
     gleam = np.square(np.square(np.square(np.maximum(facing, 0)))) * s.gloss * (0.12 + 0.25 * harsh)
     strength, ambient = 0.82 + 0.40 * harsh, 0.34 - 0.22 * harsh
-    warmth = 0.15 * p["light_warmth"] * (1 - 0.5 * p["Outdoor"])
+    warmth = 0.15 * p["light_warmth"] * (1 - 0.5 * p["outdoor"])
     photo = np.empty((*s.u.shape, 3), np.uint8)
     for channel, (wrap, tone) in enumerate(((0.30, 1), (0.18, 0), (0.12, -1.3))):
         direct = np.maximum(facing + wrap, 0) * (strength * (1 + tone * warmth) / (1 + wrap))

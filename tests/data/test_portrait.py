@@ -14,12 +14,11 @@ from helpers.notebooks import load_experiment
 from helpers.synthetic.faces import render_faces, sample_faces
 
 EYES = np.array([(16.5, 22.5), (47, 22)])  # (x, y) in the mean of LFW's training faces
-# A drawn person who looks into the camera, eyes as far apart as people's, nothing before the face
+# A drawn person who looks into the camera, nothing before the face
 STILL = {
-    "yaw": 0, "pitch": 0, "roll": 0, "shift_x": 0, "shift_y": 0, "scale": 1, "eye_spacing": 1,
+    "yaw": 0, "pitch": 0, "roll": 0, "shift_x": 0, "shift_y": 0, "scale": 1, "harsh_light": 0.2,
     "Eyeglasses": -1, "Sunglasses": -1, "Wearing Hat": -1, "Bangs": -1, "Smiling": -1,
-    "Frowning": -1, "Mouth Closed": 1, "Mouth Slightly Open": -1, "Harsh Lighting": -1,
-    "Mustache": -1, "No Beard": 1, "5 o' Clock Shadow": -1,
+    "Frowning": -1, "Mouth Slightly Open": -1, "Mustache": -1,
 }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def test_the_table_has_lfws_form_and_its_attributes_are_the_parameters(table):
 
 def test_a_person_keeps_the_shape_and_changes_the_photo(table):
     distinct = table.groupby("person").nunique()
-    lasting = [*SHAPE, "Male", "Senior", "Mustache", "Blond Hair", "Eyeglasses", "Chubby"]
+    lasting = [*SHAPE, "Male", "Senior", "Mustache", "Blond Hair", "Eyeglasses", "Bald"]
     assert (distinct[lasting] == 1).all(axis=None)
     assert (distinct[["Smiling", "yaw", "light_x", "image_seed"]] == 4).all(axis=None)
 
