@@ -1,10 +1,4 @@
-"""What the denoising and de-occlusion experiments do to clean images.
-
-An argument that is not what its function's docstring says is refused with a TypeError or a
-ValueError that names it. The values of images on a GPU are not looked at.
-"""
-
-import math
+"""What the denoising and de-occlusion experiments do to clean images."""
 
 import torch
 
@@ -20,9 +14,8 @@ def add_noise(images, sigma, generator=None):
         Standard deviation in units of the image's range.
     generator : torch.Generator on the device of `images`, or None
     """
-    _check(images, generator)
-    pair = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
-    low, high = validation.span(0, math.inf, sigma=pair)
+    validation.tensors("N C H W", 0, 1, any_device=True, images=images)
+    low, high = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
     strength = _uniform(len(images), low, high, images, generator).view(-1, 1, 1, 1)
     noise = torch.randn(images.shape, generator=generator, device=images.device)
     return (images + strength * noise).clamp(0, 1)
@@ -43,26 +36,14 @@ def occlude(images, share=(0.2, 0.4), generator=None):
     occluded : float tensor like `images`
     mask : bool tensor (B, 1, H, W), True inside the rectangle
     """
-    _check(images, generator)
-    low, high = validation.span(0.01, 1, share=share)
+    validation.tensors("N C H W", 0, 1, any_device=True, images=images)
     count, _, height, width = images.shape
-    rows = _spans(count, height, low, high, images, generator)
-    columns = _spans(count, width, low, high, images, generator)
+    rows = _spans(count, height, *share, images, generator)
+    columns = _spans(count, width, *share, images, generator)
     mask = (rows[:, :, None] & columns[:, None, :])[:, None]
     noise = torch.rand(images.shape, generator=generator, device=images.device)
     coin = _uniform(count, 0, 1, images, generator).view(-1, 1, 1, 1)
     return torch.where(mask, torch.where(coin < 0.5, noise, 0.5), images), mask
-
-
-def _check(images, generator):
-    validation.tensors("N C H W", 0, 1, any_device=True, images=images)
-    if generator is not None:
-        validation.kinds(torch.Generator, "a torch.Generator or None", generator=generator)
-        if generator.device.type != images.device.type:
-            raise ValueError(
-                f"generator must be on the device of images, which is {images.device.type}, "
-                f"got one on {generator.device.type}"
-            )
 
 
 def _uniform(count, low, high, images, generator):

@@ -1,8 +1,4 @@
-"""Working with codes: encode, attribute vectors, interpolation, neighbours.
-
-An argument that is not what its function's docstring says is refused with a TypeError or a
-ValueError that names it.
-"""
+"""Working with codes: encode, attribute vectors, interpolation, neighbours."""
 
 import itertools
 
@@ -16,8 +12,6 @@ from torch.distributions import Distribution
 from helpers.data.tensors import as_floats
 from helpers.system import validation
 from helpers.system.memory import keep_freed_memory, return_freed_memory
-
-MOST = 1e30  # of codes that are compared: beyond, the square of a distance is infinite
 
 
 @torch.no_grad()
@@ -37,11 +31,9 @@ def predict(function, *data, batch_size=50):
     tensor (N, ...) on the CPU, without gradients: what `function` returned, joined; where it
     returned a distribution, its means; where it returned a tuple, a tuple of these
     """
-    if not callable(function):
-        what = validation.describe(function)
-        raise TypeError(f"function must be a model or a function, got {what}")
-    validation.integers(1, batch_size=batch_size)
-    check_lengths(data)
+    lengths = [len(values) for values in data]
+    if not data or 0 in lengths or len(set(lengths)) > 1:
+        raise ValueError(f"data must be tensors of one length above 0, got lengths {lengths}")
     keep_freed_memory()
     device = device_of(function)
     joined = ()
@@ -60,16 +52,6 @@ def predict(function, *data, batch_size=50):
             whole[rows] = part
     return_freed_memory()
     return tuple(joined) if several else joined[0]
-
-
-def check_lengths(data):
-    for values in data:
-        validation.kinds(torch.Tensor, "a tensor", data=values)
-        if values.is_floating_point():
-            validation.tensors("N ...", any_device=True, data=values)
-    lengths = [len(values) if values.ndim else 0 for values in data]
-    if not data or 0 in lengths or len(set(lengths)) > 1:
-        raise ValueError(f"data must be tensors of one length above 0, got lengths {lengths}")
 
 
 def room_for(part, count):
@@ -99,17 +81,14 @@ def attribute_vector(codes, present, absent):
     (2016, arXiv 1512.09300, section 4.2). `present` and `absent` are bool arrays (N,): which codes
     have the attribute, and which surely lack it.
     """
-    validation.tensors("N latent_dim", codes=codes)
     means = []
     for name, chosen in {"present": present, "absent": absent}.items():
         mask = np.array(chosen)  # a copy: torch does not take read-only arrays
-        if mask.dtype != bool or mask.shape != (len(codes),):
+        if mask.dtype != bool or mask.shape != (len(codes),) or not mask.any():
             raise ValueError(
-                f"{name} must be a bool array of length {len(codes)}, "
-                f"got {mask.dtype} of shape {mask.shape}"
+                f"{name} must be a bool array of length {len(codes)} that chooses some codes, "
+                f"got {mask.dtype} of shape {mask.shape}, {np.count_nonzero(mask)} chosen"
             )
-        if not mask.any():
-            raise ValueError(f"{name} must choose some of the {len(codes)} codes, got none")
         means.append(codes[torch.from_numpy(mask)].mean(0))
     return means[0] - means[1]
 
@@ -121,15 +100,10 @@ def attribute_vector_within(codes, present, people):
     of their codes (N, latent_dim). Whatever else distinguishes people who tend to have the
     attribute cancels. `present` is a bool array (N,), `people` one of names.
     """
-    validation.tensors("N latent_dim", codes=codes)
-    present, people = np.asarray(present), np.asarray(people)
-    for name, values, kinds in (("present", present, "b"), ("people", people, "OUS")):
-        if values.dtype.kind not in kinds or values.shape != (len(codes),):
-            raise ValueError(
-                f"{name} must be an array of {len(codes)} {'bools' if kinds == 'b' else 'names'}, "
-                f"got {validation.describe(values)}"
-            )
-    means = pd.DataFrame(codes.numpy()).groupby([people, present]).mean().unstack()
+    present = np.asarray(present)
+    if present.dtype != bool:
+        raise ValueError(f"present must be a bool array, got {present.dtype}")
+    means = pd.DataFrame(codes.numpy()).groupby([np.asarray(people), present]).mean().unstack()
     means = means.reindex(
         columns=pd.MultiIndex.from_product([range(codes.shape[1]), [False, True]])
     )
@@ -141,9 +115,6 @@ def attribute_vector_within(codes, present, people):
 
 def interpolate(start, end, steps):
     """Codes (steps, latent_dim) on the straight line between two codes, both ends included."""
-    validation.tensors("latent_dim", any_device=True, start=start, end=end)
-    validation.same_shape(start=start, end=end)
-    validation.integers(2, steps=steps)
     return torch.lerp(start, end, torch.linspace(0, 1, steps, device=start.device)[:, None])
 
 
@@ -152,10 +123,5 @@ def nearest(codes, queries, count):
 
     An int array (Q, count) of row numbers in `codes`, the nearest first.
     """
-    validation.tensors("N D ...", -MOST, MOST, codes=codes, queries=queries)
-    validation.same_shape(codes=codes[0], queries=queries[0])
-    validation.integers(1, count=count)
-    if count > len(codes):
-        raise ValueError(f"count must be at most {len(codes)}, the number of codes, got {count}")
     index = NearestNeighbors(n_neighbors=count).fit(codes.detach().flatten(1).numpy())
     return index.kneighbors(queries.detach().flatten(1).numpy(), return_distance=False)

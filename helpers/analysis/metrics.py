@@ -1,8 +1,4 @@
-"""The split by person, errors with their intervals, and distances between sets of images.
-
-An argument that is not what its function's docstring says is refused with a TypeError or a
-ValueError that names it.
-"""
+"""The split by person, errors with their intervals, and distances between sets of images."""
 
 import warnings
 from functools import partial
@@ -15,6 +11,7 @@ from skimage.metrics import structural_similarity
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
+from torch.nn import functional as F
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
@@ -29,10 +26,6 @@ def split_by_person(attrs, seed=42):
     `attrs` is a DataFrame whose index has a level "person", of at least six people. Three arrays of
     row numbers, each sorted: train, val and test. No person is in two of them.
     """
-    validation.kinds(pd.DataFrame, "a DataFrame", attrs=attrs)
-    if "person" not in attrs.index.names:
-        raise ValueError(f"attrs must have an index level person, got {list(attrs.index.names)}")
-    validation.integers(0, seed=seed)
     people = attrs.index.get_level_values("person").to_numpy()
     if len(set(people)) < 6:  # a fifth of them is shared between two parts
         raise ValueError(f"attrs must be of at least 6 people, got {len(set(people))}")
@@ -68,9 +61,8 @@ def psnr_where(recon, images, mask):
 def squared_error_where(recon, images, mask):
     """`squared_error` over the pixels that `mask`, bool (N or 1, 1, H, W), chooses: not none."""
     _check(recon, images)
-    validation.kinds(torch.Tensor, "a bool tensor (N, 1, H, W)", mask=mask)
     wanted = [(n, 1, *images.shape[2:]) for n in (len(images), 1)]
-    counts = mask.flatten(1).sum(1) if mask.ndim == 4 else torch.zeros(1)
+    counts = mask.flatten(1).sum(1)
     if mask.dtype != torch.bool or mask.shape not in wanted or not counts.all():
         raise ValueError(
             f"mask must be a bool tensor {wanted[0]} that chooses some pixels of every image, "
@@ -85,9 +77,22 @@ def sharpness(images):
 
     Of horizontal neighbours plus of vertical ones.
     """
-    validation.tensors("N C H W", images=images)
     along_rows, along_columns = (images.detach().diff(dim=dim).abs_().mean() for dim in (-1, -2))
     return float(along_rows + along_columns)
+
+
+def isolated_bright_pixels(images, threshold=0.1):
+    """How many pixels of each image (N, C, H, W) stand out from all their eight neighbours: (N,).
+
+    Those whose brightness, the mean of the channels, is above that of each by the threshold.
+    Photographs have few: a count above theirs is of specks that a decoder has made.
+    """
+    counts = []
+    for grey in images.detach().mean(1, keepdim=True).split(100):
+        windows = F.unfold(F.pad(grey, (1, 1, 1, 1), value=-1.0), 3)  # (100, 9, H * W)
+        neighbours = windows[:, [0, 1, 2, 3, 5, 6, 7, 8]].amax(1)
+        counts.append((windows[:, 4] > neighbours + threshold).sum(1))
+    return torch.cat(counts).numpy()
 
 
 def nearest_ratio(samples, held_out, train):
@@ -95,7 +100,6 @@ def nearest_ratio(samples, held_out, train):
 
     About 1 where samples are new, 0 for copies. All are codes, float tensors (N, D) on the CPU.
     """
-    validation.tensors("N D", samples=samples, held_out=held_out, train=train)
     index = NearestNeighbors(n_neighbors=1).fit(train.numpy())
     medians = [np.median(index.kneighbors(codes.numpy())[0]) for codes in (samples, held_out)]
     return float(medians[0] / medians[1])
@@ -104,8 +108,6 @@ def nearest_ratio(samples, held_out, train):
 def ssim(recon, images):
     """Structural similarity (Wang et al., 2004) of images of at least 7x7 pixels; as `psnr`."""
     _check(recon, images)
-    if min(images.shape[2:]) < 7:
-        raise ValueError(f"images must be at least 7x7, got {validation.describe(images)}")
     likeness = partial(structural_similarity, channel_axis=0, data_range=1)
     pairs = zip(recon.detach(), images, strict=True)
     return np.array([likeness(a.clamp(0, 1).numpy(), b.numpy()) for a, b in pairs])
@@ -120,24 +122,32 @@ def bootstrap_interval(values, people=None):
     `values` (N,) are numbers or bools, `people` (N,) names of at least two people, or None where
     every value stands for itself. A dict of "value", "low", "high" and "n", the number of images.
     """
-    values = np.asarray(values)
-    numeric = values.dtype.kind in "biuf" and values.ndim == 1 and len(values) > 0
-    if not numeric or not np.isfinite(values).all():
-        raise ValueError(f"values must be finite numbers (N,), got {_describe(values)}")
-    people = np.arange(len(values)) if people is None else np.asarray(people)
-    if people.shape != values.shape:
-        raise ValueError(f"people must be {len(values)} names, got {_describe(people)}")
+    return bootstrap_ratio(values, np.ones(len(values)), people)
+
+
+def bootstrap_ratio(numerators, denominators, people=None):
+    """The sum of the first over that of the second, with its interval; as `bootstrap_interval`.
+
+    Both are drawn together, so that the interval knows of the uncertainty of both. An example is
+    the share of a gap that a model closes: (plain - ours) / (plain - best), of errors (N,).
+    """
+    above, below = (np.asarray(values, float) for values in (numerators, denominators))
+    people = np.arange(len(above)) if people is None else np.asarray(people)
+    if not above.shape == below.shape == people.shape or above.ndim != 1:
+        shapes = ", ".join(str(array.shape) for array in (above, below, people))
+        raise ValueError(f"values and people must be of one length (N,), got {shapes}")
+    if not np.isfinite([above, below]).all():
+        raise ValueError("values must be finite numbers, some are infinite or NaN")
     groups = np.unique(people.astype(str), return_inverse=True)[1]
-    if not groups.any():
-        raise ValueError(f"values must be of at least two people, got {_describe(values)}")
-    values = values.astype(float)
-    sums, counts = np.bincount(groups, values), np.bincount(groups)
+    if len(above) == 0 or not groups.any():
+        raise ValueError(f"values must be of at least two people, got {len(above)} of one")
+    sums = [np.bincount(groups, values) for values in (above, below)]
     interval = bootstrap(
-        (sums, counts), lambda s, c, axis: s.sum(axis) / c.sum(axis), paired=True, vectorized=True,
+        sums, lambda a, b, axis: a.sum(axis) / b.sum(axis), paired=True, vectorized=True,
         n_resamples=1000, method="percentile", rng=np.random.default_rng(42),
     ).confidence_interval  # fmt: skip
-    return {"value": float(values.mean()), "low": float(interval.low), "high": float(interval.high),
-            "n": len(values)}  # fmt: skip
+    return {"value": float(above.sum() / below.sum()), "low": float(interval.low),
+            "high": float(interval.high), "n": len(above)}  # fmt: skip
 
 
 def reconstruction_scores(recon, images, people=None, error_of_pca=None):
@@ -253,6 +263,23 @@ def kernel_distance(features_a, features_b):
     return {"value": value.item(), "deviation": deviation.item()}
 
 
+def precision(samples, real, k=3):
+    """The share of samples that lie where real features do (Kynkäänniemi et al., 2019).
+
+    That is, nearer to a real one than its own k-th nearest real neighbour is (arXiv 1904.06991).
+    Both are arrays of features (N, D) of one network.
+    """
+    samples, real = (torch.as_tensor(np.asarray(f)).double() for f in (samples, real))
+    radii = torch.cat([torch.cdist(part, real).kthvalue(k + 1).values for part in real.split(500)])
+    inside = [(torch.cdist(part, real) <= radii).any(1) for part in samples.split(500)]
+    return torch.cat(inside).double().mean().item()
+
+
+def recall(samples, real, k=3):
+    """The share of the real features that lie where samples do: `precision`, turned round."""
+    return precision(real, samples, k)
+
+
 def mean_and_range(distance, draws, reference):
     """A distance of several draws to one reference: its mean, and the spread to compare with.
 
@@ -265,28 +292,15 @@ def mean_and_range(distance, draws, reference):
 
 def _features(features_a, features_b):
     """Both as tensors, and a network that leaves them as they are, for torchmetrics."""
-    sets = {"features_a": np.asarray(features_a), "features_b": np.asarray(features_b)}
-    width = sets["features_a"].shape[-1:]
-    for features in sets.values():
-        fits = features.ndim == 2 and len(features) > 1 and features.shape[1:] == width != (0,)
-        if not fits or features.dtype.kind not in "fiu" or not np.isfinite(features).all():
-            found = " and ".join(map(_describe, sets.values()))
-            raise ValueError(
-                "features_a and features_b must be finite arrays (N, D) of one width D, "
-                f"with at least 2 rows, got {found}"
-            )
     as_they_are = nn.Identity()
-    as_they_are.num_features = width[0]
-    return [torch.tensor(f, dtype=torch.float64) for f in sets.values()], as_they_are
+    as_they_are.num_features = np.shape(features_a)[1]
+    return [torch.tensor(np.asarray(f), dtype=torch.float64) for f in (features_a, features_b)], (
+        as_they_are
+    )
 
 
 def _check(recon, images):
+    """Images of bytes or of another size would give a number, too."""
     validation.tensors("N C H W", recon=recon)
     validation.tensors("N C H W", 0, 1, images=images)
     validation.same_shape(recon=recon, images=images)
-
-
-def _describe(array):
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return f"{np.count_nonzero(~np.isfinite(array))} of {array.size} infinite or NaN"
-    return validation.describe(array)

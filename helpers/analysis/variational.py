@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
+from torch.distributions import Normal, kl_divergence
 
-from helpers.analysis.latent import predict
+from helpers.analysis.latent import device_of, predict
 from helpers.training.loop import evaluate
 
 
 def vae_scores(model, loss_fn, train, test):
-    """What a VAE draws of test images from the means of their codes, and its scores.
+    """A VAE's reconstructions of test images, from the means of their codes, and its scores.
 
     Parameters
     ----------
@@ -22,7 +23,7 @@ def vae_scores(model, loss_fn, train, test):
     -------
     images : float tensor like `test`, in [0, 1]
     scores : dict of "neg_elbo" and "kl" (nats an image), "bits_per_dim" (of values in 256 steps),
-        "active_units", the numbers of the code whose mean varies (Burda et al., 2016, arXiv
+        "active_units", the latent dimensions whose mean varies (Burda et al., 2016, arXiv
         1509.00519, count them so), and "code_correlation", as `mean_correlation`
     """
     images = predict(model.decode, predict(model.encode, test)).clamp_(0, 1)
@@ -37,8 +38,22 @@ def vae_scores(model, loss_fn, train, test):
     }
 
 
+def kl_per_dimension(model, *data):
+    """KL(q(z | x) || N(0, 1)) of each latent dimension in nats, a mean over `data`: (latent_dim,).
+
+    `data` are what `model.encode` takes: images, or images and labels. A dimension that says
+    nothing about the image has 0.
+    """
+
+    def kl(*batch):
+        q = model.encode(*(part.to(device_of(model)) for part in batch))
+        return kl_divergence(q, Normal(0.0, 1.0))
+
+    return predict(kl, *data).mean(0).numpy()
+
+
 def mean_correlation(codes):
-    """Mean absolute correlation of two numbers of codes (N, latent_dim); 0.0 if fewer vary."""
+    """Mean absolute correlation of two dimensions of codes (N, latent_dim); 0.0 if fewer vary."""
     varying = codes[:, codes.std(0) > 0]
     if varying.shape[1] < 2:
         return 0.0

@@ -8,13 +8,17 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from helpers.analysis.metrics import (
     bootstrap_interval,
+    bootstrap_ratio,
     compare,
     frechet_distance,
+    isolated_bright_pixels,
     kernel_distance,
     mean_and_range,
     nearest_ratio,
+    precision,
     psnr,
     psnr_where,
+    recall,
     reconstruction_scores,
     sharpness,
     split_by_person,
@@ -65,6 +69,17 @@ def test_errors_of_images_are_scikit_images_after_clipping(pair):
     twice = reconstruction_scores(recon, images, list("aabbcc"), squared_error(recon, images) / 2)
     assert twice["mse_of_pca"] == pytest.approx(2)
     assert twice["mse_minus_pca"]["value"] == pytest.approx(scores["test_mse"]["value"] / 2)
+
+
+def test_what_would_give_a_wrong_number_is_refused(pair):
+    recon, images = pair
+    as_bytes = (255 * images.clamp(0, 1)).byte()
+    for wrong in (as_bytes, 255 * images, images[:3], images[:, :1], images * torch.nan):
+        with pytest.raises((TypeError, ValueError), match="images"):
+            squared_error(recon, wrong)
+    for values, people in (([], None), ([1, np.nan], None), ([1, 2], ["a"]), ([1, 2], ["a", "a"])):
+        with pytest.raises(ValueError, match="values.* must be"):
+            bootstrap_interval(values, people)
 
 
 def test_the_interval_has_the_width_of_the_normal_theory():
@@ -129,7 +144,7 @@ def test_the_error_of_a_part_is_that_of_the_part(pair):
     assert psnr_where(recon, images, mask[:1]) == pytest.approx(-10 * np.log10(of_part))
     everywhere = torch.ones_like(mask)
     assert psnr_where(recon, images, everywhere) == pytest.approx(psnr(recon, images))
-    for wrong in (mask & False, mask.float(), mask[:3], mask[:, 0]):
+    for wrong in (mask & False, mask.float(), mask[:3]):
         with pytest.raises(ValueError, match="mask must be a bool tensor"):
             psnr_where(recon, images, wrong)
 
@@ -167,3 +182,39 @@ def test_models_are_compared_with_the_baseline_on_the_same_images(pair):
     assert "95% interval" not in compare(models, images).table()
     as_bytes = (255 * images).round().byte()
     assert compare(models, as_bytes).errors["PCA"] == pytest.approx(pca, rel=0.1)
+
+
+def test_the_interval_of_a_ratio_knows_of_the_uncertainty_below_the_line():
+    rng = np.random.default_rng(0)
+    people = np.arange(900) // 3
+    below = np.repeat(rng.normal(2, 1, 300), 3)  # alike within a person
+    found = bootstrap_ratio(0.5 * below, below, people)  # the ratio is the same for everybody
+    assert (found["low"], found["value"], found["high"], found["n"]) == (0.5, 0.5, 0.5, 900)
+    found = bootstrap_ratio(np.ones(900), below, people)
+    half = 1.96 * below.std() / np.sqrt(300) / 2**2  # by the delta method, at means 1 and 2
+    assert found["value"] == pytest.approx(1 / below.mean())
+    assert found["high"] - found["low"] == pytest.approx(2 * half, rel=0.15)
+
+
+def test_precision_is_lost_by_foreign_samples_and_recall_by_missing_ones():
+    rng = np.random.default_rng(0)
+    real, again = rng.normal(size=(2, 400, 3))
+    real[:200] += 20  # two clusters
+    again[:200] += 20
+    assert precision(again, real) > 0.8 and recall(again, real) > 0.8
+    one_mode = again[200:]
+    assert precision(one_mode, real) > 0.8 and 0.4 < recall(one_mode, real) < 0.51
+    half_foreign = np.concatenate([again[:200], rng.normal(size=(200, 3)) - 50])
+    assert 0.4 < precision(half_foreign, real) < 0.51
+    # On a line: radii 1 (of the nearest); 3 is the edge of the ball around 2, 3.1 is outside
+    line, asked = np.array([[0.0], [1.0], [2.0]]), np.array([[3.0], [3.1], [-0.5], [-1.2]])
+    assert precision(asked, line, k=1) == 0.5 == recall(line, asked, k=1)
+
+
+def test_a_speck_is_brighter_than_all_its_neighbours():
+    images = torch.full((3, 3, 8, 8), 0.3)
+    images[1, :, 2, 2] = images[1, :, 0, 7] = 0.45  # one of them in a corner
+    images[1, :, 5, 5] = 0.35  # not by the threshold
+    images[2, :, 4, :] = 0.9  # a line: each pixel has neighbours as bright
+    assert isolated_bright_pixels(images).tolist() == [0, 2, 0]
+    assert isolated_bright_pixels(images, threshold=0.2).tolist() == [0, 0, 0]

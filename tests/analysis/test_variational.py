@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.distributions import Normal
 
-from helpers.analysis.variational import mean_correlation, vae_scores
+from helpers.analysis.variational import kl_per_dimension, mean_correlation, vae_scores
 
 RANDOM = torch.Generator().manual_seed(0)
 IMAGES = torch.randint(0, 256, (40, 1, 2, 2), generator=RANDOM, dtype=torch.uint8)
@@ -39,7 +39,13 @@ def test_a_vae_is_scored_on_the_test_images_and_its_units_on_the_training_images
     assert found["active_units"] == 1
 
 
-def test_correlation_is_between_different_numbers():
+def test_the_divergence_of_each_dimension_is_that_of_the_formula():
+    means = Two().encode(IMAGES / 255).mean.detach()
+    expected = (means**2 / 2).mean(0).numpy()
+    assert kl_per_dimension(Two(), IMAGES) == pytest.approx(expected, abs=1e-6)
+
+
+def test_correlation_is_between_different_dimensions():
     one = torch.randn(500, 1, generator=torch.Generator().manual_seed(0))
     assert mean_correlation(torch.cat([one, -one], dim=1)) == pytest.approx(1)
     assert mean_correlation(one) == 0
