@@ -13,13 +13,13 @@ class Small(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.encoder = nn.Sequential(
-            nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.SiLU(), nn.Dropout(0.1)
-        )
-        self.decoder = nn.ConvTranspose2d(8, 3, 2, stride=2)
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.SiLU(),
+            nn.Dropout(0.1), nn.ConvTranspose2d(8, 3, 2, stride=2),
+        )  # fmt: skip
 
     def forward(self, x):
-        return self.decoder(self.encoder(x))
+        return self.layers(x)
 
 
 class Killed(BaseException):
