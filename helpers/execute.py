@@ -12,14 +12,8 @@ from pathlib import Path
 import nbformat
 import papermill
 
-from helpers.benchmark.waiting import note_waiting
 from helpers.notebooks import ROOT
 from helpers.system.files import make_folder, replacing, write_text
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None
 
 EXECUTED = ROOT / "output" / "executed"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -65,14 +59,6 @@ def from_executed(link):
     return f"{before}{up}/{target}" if (ROOT / target).exists() else link[0]
 
 
-def peak_gb():
-    """The most memory that a kernel has taken so far, in GB; None where that is not known."""
-    if resource is None:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return peak / (1e9 if sys.platform == "darwin" else 1e9 / 1024)  # macOS counts in bytes
-
-
 def write(notebook, path):
     with replacing(path) as part:
         nbformat.write(notebook, part)
@@ -102,12 +88,10 @@ def main(arguments=None):
         print(name, flush=True)
         began = time.monotonic()
         try:
-            notebook = execute(name, in_place=options.in_place, parameters=parameters)
+            execute(name, in_place=options.in_place, parameters=parameters)
         except papermill.PapermillExecutionError as error:
             sys.exit(f"{name}.ipynb failed:\n{error}")
-        if options.in_place or options.retrain:
-            minutes = (time.monotonic() - began) / 60
-            note_waiting(name, notebook, minutes, peak_gb(), options.retrain, ROOT)
+        print(f"{(time.monotonic() - began) / 60:.1f} minutes")
     if options.in_place:  # what is published
         write_versions(ROOT / "output" / "versions.txt")
 

