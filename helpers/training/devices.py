@@ -12,10 +12,10 @@ from helpers.training.arguments import checked
 def accelerator_for(batch_size):
     """The Accelerator of this process, which takes an equal share of every batch.
 
-    A GPU is found by itself, and computes in bfloat16 where it can; a CPU never does, since many
-    have no bfloat16 and imitate it, a hundred times as slowly.
+    A GPU that has bfloat16 computes in it. A processor imitates it, a hundred times as slowly.
     """
-    half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    cuda = torch.cuda.is_available()
+    half = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
     accelerator = Accelerator(cpu=on_cpu(), mixed_precision="bf16" if half else "no")
     if batch_size % (count := accelerator.num_processes):
         raise ValueError(f"batch_size must be a multiple of {count}, the number of processes, "

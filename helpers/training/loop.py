@@ -38,8 +38,7 @@ def fit(model, train, val, loss_fn, *, epochs, batch_size=64, lr=1e-3, weight_de
         recorded on `val`. Images arrive as floats in [0, 1], vectors as they are.
     epochs, batch_size, seed : int; images a step are counted over all processes
     lr, weight_decay, ema_decay : float; `lr` at its peak; what the average keeps a step, in [0, 1)
-    checkpoint : path where the state is kept after every epoch until the training ends, or None;
-        `augment` is no part of what tells two trainings apart: another needs another path
+    checkpoint : path where the state is kept after every epoch until the training ends, or None
     augment, title : callable on a batch as `loss_fn` gets it, or None; str, the progress bar's
 
     Returns
@@ -104,17 +103,14 @@ def evaluate(model, data, loss_fn, seed=42):
     parts = []
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         for i, batch in enumerate(zip(*(t.split(100) for t in data), strict=True)):
-            if i % state.num_processes != state.process_index:
-                continue
-            torch.manual_seed(seed * 10_007 + i)
-            x, *labels = send_to_device(batch, state.device)
-            terms = checked(loss_fn(model, as_floats(x), *labels))
-            parts.append((i, len(x), {name: v.item() for name, v in terms.items()}))
+            if i % state.num_processes == state.process_index:
+                torch.manual_seed(seed * 10_007 + i)
+                x, *labels = send_to_device(batch, state.device)
+                terms = checked(loss_fn(model, as_floats(x), *labels))
+                parts.append((i, len(x), {name: v.item() for name, v in terms.items()}))
     parts = sorted(gather_object(parts), key=lambda part: part[0])
-    return {
-        name: sum(count * terms[name] for _, count, terms in parts) / len(data[0])
-        for name in parts[0][2]
-    }
+    names = parts[0][2]
+    return {n: sum(count * terms[n] for _, count, terms in parts) / len(data[0]) for n in names}
 
 
 def moving_average(model, decay):

@@ -17,9 +17,8 @@ class Progress:
     """The diary of a training, as a context manager around its epochs of `steps` each.
 
     `rows`, the history of the epochs trained before, is added to; `average` is the averaged model.
-    A KeyboardInterrupt ends the block quietly: then `weights` are those of the best epoch that
-    ended since the training began or went on. Several processes stop with the KeyboardInterrupt
-    instead, since each is at another step.
+    A KeyboardInterrupt ends the block quietly: then `weights` are those of the best epoch since the
+    training began or went on. It ends several processes, since each is at another step.
     """
 
     def __init__(self, title, epochs, steps, rows, average, accelerator):
@@ -39,8 +38,8 @@ class Progress:
         self.step, self.done = self.step + 1, self.done + 1
         self.total += loss.detach()
         self.bar.update()
-        if self.done == 1:
-            self.first_step = time.perf_counter()  # which takes longer than the others
+        if self.done == 1:  # which takes longer than the others
+            self.first_step = time.perf_counter()
         if self.step % READ_EVERY == 0 or self.step == self.steps:
             mean = self.total.item() / self.step
             self.check_finite("training", mean)
@@ -91,8 +90,7 @@ class Progress:
 
     def weights(self):
         """State dict that the training ends with: the average, or the best one if interrupted."""
-        best = self.best_weights if self.interrupted else None
-        return best or self.average.state_dict()
+        return self.interrupted and self.best_weights or self.average.state_dict()
 
     def history(self):
         """DataFrame, a row an epoch; `attrs["interrupted"]` says whether it was."""
