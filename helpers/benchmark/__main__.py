@@ -25,7 +25,8 @@ from helpers.notebooks import ROOT, definitions, load_experiment
 from helpers.system.files import write_text
 from helpers.training.loop import fit
 
-AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell"}  # fmt: skip
 MODELS = {  # experiment -> its notebook, its loss, images a step
     "fc_plain": ("autoencoders_fc", "reconstruction_loss", 64),
     "fc_vanilla": ("autoencoders_fc", "reconstruction_loss", 64),

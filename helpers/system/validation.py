@@ -19,18 +19,6 @@ def integers(least, **arguments):
             raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
 
 
-def span(low, high, **arguments):
-    """Pairs of numbers in order, from `low` to `high`; both are returned as floats."""
-    ((name, value),) = arguments.items()
-    ends = value if isinstance(value, (tuple, list)) and len(value) == 2 else (None, None)
-    right = all(isinstance(end, Real) and not isinstance(end, bool) for end in ends)
-    if not right or not low <= ends[0] <= ends[1] <= high or math.isinf(ends[1]):
-        raise ValueError(
-            f"{name} must be (low, high) with {low} <= low <= high <= {high}, got {value!r}"
-        )
-    return float(value[0]), float(value[1])
-
-
 def texts(**arguments):
     kinds(str, "a str", **arguments)
 
