@@ -1,4 +1,4 @@
 """What an experiment leaves in output/: weights, metrics, figures, and the tables made of them.
 
-Import from here: `experiments.Experiment`, `weights.read_weights`, `names.EXPERIMENTS`.
+Import from here: `experiments.Experiments`, `weights.read_weights`.
 """

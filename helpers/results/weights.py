@@ -1,17 +1,13 @@
-"""Weights on disk: small, with all that is needed to build the model again, and checksums.
+"""Weights on disk: small, with all that is needed to build the model again.
 
 Large matrices are kept as int8 with a scale for each row, everything else as float16: that rounds
-a weight by less than a hundredth of its row's spread.
-
-PCA's basis is the largest part of many models, and the same in all of them; some have another model
-as a part. So a large tensor is kept once, in a file beside the experiments whose name is its
-checksum: output/shared/<crc>. It is never changed, so that no training of one model can break the
-weights of another.
+a weight by less than a hundredth of its row's spread. PCA's numbers are the largest part of many
+models, and the same in all of them: they are kept once, in a file of their own.
 """
 
+import contextlib
+import hashlib
 import json
-import os
-import zlib
 from io import StringIO
 from pathlib import Path
 
@@ -20,86 +16,82 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save
 
+from helpers.analysis.pca import PCALayer
 from helpers.system.files import read_tensors, replacing
 
-LARGE = 2**18  # bytes from which a tensor is kept once for all
 MANY = 2**14  # values from which a matrix is kept as int8
 SCALE = ", scale of rows"
-META = ("class", "settings", "history")
+BUFFERS = ("mean", "basis", "scale")  # of a PCALayer
 
 
-def save_weights(path, model, settings, history, shared):
-    """Write rounded weights with what is needed to build and judge the model again.
+def save_weights(path, model, key, history, shared):
+    """Write rounded weights to `path`, with what is needed to build and judge the model again.
 
-    `settings`, a dict for JSON, has the constructor's arguments in "model"; `history` is as `fit`
-    returns it; large tensors go into the folder `shared`.
+    `key`, a dict for JSON, has the class, its arguments and the notebook it stands in; `history` is
+    as `fit` returns it; PCA's numbers go into the folder `shared`.
     """
     learned = {name for name, _ in model.named_parameters()}
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    modules = model.named_modules(remove_duplicate=False)
+    layers = [name for name, module in modules if isinstance(module, PCALayer)]
+    pca = {name: _keep_pca(name, state, Path(shared)) for name in layers}
     tensors = {}
-    for name, value in model.state_dict().items():
-        value = value.detach().cpu().contiguous()
+    for name, value in state.items():
         if name in learned and value.ndim > 1 and value.numel() >= MANY:
-            tensors |= in_bytes(name, value)
+            tensors |= _in_bytes(name, value)
         else:
             tensors[name] = value.half() if value.is_floating_point() else value
-    metadata = {
-        "class": type(model).__name__,
-        "settings": json.dumps(settings),
-        "history": history.to_json(orient="records"),
-    }
-    metadata["crc32"] = _crc32_of_all(tensors, metadata)
-    large = [name for name, tensor in tensors.items() if tensor.nbytes >= LARGE]
-    if large:
-        references = {name: _share(tensors.pop(name), Path(shared)) for name in large}
-        folder = os.path.relpath(shared, Path(path).parent)
-        metadata["shared"] = json.dumps({"folder": Path(folder).as_posix(), "of": references})
+    metadata = {"key": json.dumps(key), "history": history.to_json(orient="records")}
+    metadata["pca"] = json.dumps(pca)
     with replacing(path) as part:
         part.write_bytes(save(tensors, metadata))
 
 
-def read_weights(path):
+def read_weights(path, shared):
     """Read what `save_weights` wrote. Nothing is ever unpickled.
 
-    Returns the tensors by name, in float32 where they are real numbers, and a dict of "class"
-    (str), "settings" (dict) and "history" (DataFrame). A file that is damaged, or of another kind,
-    is refused with a ValueError, a missing one with a FileNotFoundError.
+    Returns the tensors by name, in float32 where they are real numbers, the key and the history. A
+    file that is damaged, or of another kind, is a ValueError, a missing one a FileNotFoundError.
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there are no weights at {path} yet")
     try:
-        tensors, metadata = read_tensors(path)
-        if not {*META, "crc32"} <= metadata.keys() <= {*META, "crc32", "shared"}:
-            raise ValueError("it does not say what the course's weights say")
-        if "shared" in metadata:
-            shared = json.loads(metadata["shared"])
-            for name, reference in shared["of"].items():
-                tensors[name] = _shared(path.parent / shared["folder"], **reference)
-        if metadata["crc32"] != _crc32_of_all(tensors, metadata):
-            raise ValueError("its checksum is wrong")
+        kept, metadata = read_tensors(path)
+        key, pca = json.loads(metadata["key"]), json.loads(metadata["pca"])
         history = pd.read_json(StringIO(metadata["history"]), orient="records")
-        history.attrs["interrupted"] = False
-        settings = json.loads(metadata["settings"])
-        if "model" not in settings or "seconds" not in history or history.empty:
+        if "class" not in key or "seconds" not in history:
             raise ValueError("it does not say how it was trained")
-    except (SafetensorError, LookupError, ValueError, TypeError, AttributeError,
-            RecursionError, OSError) as error:  # fmt: skip
+        tensors = {name: _as_float(name, kept) for name in kept if not name.endswith(SCALE)}
+        for layer, (file, components) in pca.items():
+            prefix = f"{layer}." if layer else ""
+            kept = _first(Path(shared) / file, components)
+            tensors |= {prefix + buffer: tensor.float() for buffer, tensor in kept.items()}
+    except (SafetensorError, LookupError, ValueError, TypeError, AttributeError, OSError) as error:
         raise ValueError(
             f"{path} is damaged or is no weights file of this course ({error}); restore it with "
-            f"git, or delete it to train anew"
+            "git, or delete it to train anew"
         ) from None
-    tensors = {name: as_float(name, tensors) for name in tensors if not name.endswith(SCALE)}
-    return tensors, {"class": metadata["class"], "settings": settings, "history": history}
+    history.attrs["interrupted"] = False
+    return tensors, key, history
 
 
-def in_bytes(name, tensor):
+def fingerprint(model):
+    """Eight hex digits that tell the weights of a model from others."""
+    found = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        found.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
+    return found.hexdigest()[:8]
+
+
+def _in_bytes(name, tensor):
     """A matrix as int8, and the scale of each of its rows."""
     scale = tensor.flatten(1).abs().amax(1).clamp(min=1e-12) / 127
     rows = tensor / scale.view(-1, *[1] * (tensor.ndim - 1))
     return {name: rows.round().to(torch.int8), name + SCALE: scale}
 
 
-def as_float(name, tensors):
+def _as_float(name, tensors):
     """The tensor `name` in float32, where it has real numbers."""
     tensor, scale = tensors[name], tensors.get(name + SCALE)
     if scale is not None:
@@ -107,37 +99,26 @@ def as_float(name, tensors):
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def _share(tensor, folder):
-    """Keep a tensor, or find one that begins with its rows; return a reference to it."""
-    for path in sorted(folder.glob("[!.]*.safetensors")):
-        try:
-            kept = _shared(folder, path.stem, len(tensor))
-        except (SafetensorError, LookupError, ValueError, OSError):
-            continue  # damaged; what refers to it says so
-        same_kind = kept.dtype == tensor.dtype and kept.shape == tensor.shape
-        # To the bit: 0 and -0 are equal, but their checksums are not
-        if same_kind and kept.numpy().tobytes() == tensor.numpy().tobytes():
-            return {"crc": path.stem, "rows": len(tensor)}
-    crc = f"{_crc32(tensor):08x}"
-    with replacing(folder / f"{crc}.safetensors") as part:
-        part.write_bytes(save({"tensor": tensor}))
-    return {"crc": crc, "rows": len(tensor)}
+def _keep_pca(layer, state, shared):
+    """Take a PCALayer's numbers out of `state`, and keep them; the file's name, and how many."""
+    prefix = f"{layer}." if layer else ""
+    found = {name: state.pop(prefix + name).half() for name in BUFFERS}
+    components = len(found["basis"])
+    for path in sorted(shared.glob("pca-*.safetensors")):
+        with contextlib.suppress(SafetensorError, LookupError, ValueError, OSError):  # damaged
+            kept = _first(path, components)
+            if all(torch.equal(kept[name], found[name]) for name in BUFFERS):
+                return path.name, components
+    content = save(found)
+    path = shared / f"pca-{hashlib.sha256(content).hexdigest()[:8]}.safetensors"
+    with replacing(path) as part:
+        part.write_bytes(content)
+    return path.name, components
 
 
-def _shared(folder, crc, rows):
-    """The first rows of a tensor that `_share` has kept."""
-    tensor = read_tensors(folder / f"{crc}.safetensors")[0]["tensor"]
-    return tensor[:rows].contiguous()
-
-
-def _crc32(tensor, crc=0):
-    return zlib.crc32(tensor.contiguous().numpy(), crc)
-
-
-def _crc32_of_all(tensors, metadata):
-    """Checksum of all that is in a weights file; safetensors has none of its own."""
-    crc = zlib.crc32(json.dumps([metadata[key] for key in META]).encode())
-    for name, tensor in sorted(tensors.items()):
-        crc = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), crc)
-        crc = _crc32(tensor, crc)
-    return f"{crc:08x}"
+def _first(path, components):
+    """The first components of what `_keep_pca` kept."""
+    kept = read_tensors(path)[0]
+    if len(kept["basis"]) < components:
+        raise ValueError(f"{path} has fewer than {components} components")
+    return {name: t if name == "mean" else t[:components].contiguous() for name, t in kept.items()}
