@@ -1,5 +1,5 @@
 """The checks of the exercises, by notebook: checks.fc.projection(my_projection)."""
 
-from helpers.teaching import conv, cvae, fc
+from helpers.teaching import conv, cvae, fc, generator
 
-__all__ = ["conv", "cvae", "fc"]
+__all__ = ["conv", "cvae", "fc", "generator"]

@@ -43,7 +43,7 @@ def exercise(check):
 
 
 def draw(*shape):
-    """The numbers that answers are tried on: float32, standard normal, anew at every call."""
+    """What answers are tried on: float32, standard normal, anew at every call."""
     return torch.randn(*shape)
 
 
@@ -98,44 +98,47 @@ def number(value):
     if isinstance(value, (torch.Tensor, np.ndarray)):
         tensor = as_tensor(value, "your answer")
         value = tensor.item() if tensor.numel() == 1 else value
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise Wrong(f"Your answer must be a number, it is {describe(value)}.")
-    if not math.isfinite(value):
-        raise Wrong(f"Your answer must be a finite number, it is {value}.")
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        raise Wrong(f"Your answer must be a finite number, it is {describe(value)}.")
     return float(value)
 
 
-def choice(value, *words):
-    """One of some words."""
-    if not isinstance(value, str) or value.strip().lower() not in words:
-        listed = " or ".join(f'"{word}"' for word in words)
-        raise Wrong(f"Your answer must be {listed}, it is {describe(value)}.")
-    return value.strip().lower()
-
-
-def compare(value, right, mistakes, what):
+def compare(value, right, what, mistakes):
     """Compare what a student computed, called `what`, with what is `right`, a tensor or a number.
 
     `mistakes` is a dict of sentence -> what that mistake would have computed.
     """
-    value = as_tensor(value, what).double()
+    value, right = as_tensor(value, what).double(), as_tensor(right, what).double()
+    if alike(value, right):
+        return
     for sentence, wrong in mistakes.items():
-        if _alike(value, wrong):
+        if alike(value, wrong):
             raise Wrong(sentence)
-    right = as_tensor(right, what).double()
     if value.shape != right.shape:
         got, wanted = tuple(value.shape), tuple(right.shape)
         raise Wrong(f"The shape of {what} must be {wanted}, it is {got}.")
     if not value.isfinite().all():
         count = int((~value.isfinite()).sum())
         raise Wrong(f"Of {what}, {count} of {value.numel()} values are NaN or infinite.")
-    if not _alike(value, right):
-        place = np.unravel_index(int((value - right).abs().argmax()), right.shape)
-        where = f"[{', '.join(str(int(i)) for i in place)}]" if place else ""
-        raise Wrong(
-            f"The values differ: {what}{where} must be {right[place].item():.4g}, "
-            f"it is {value[place].item():.4g}."
-        )
+    place = np.unravel_index(int((value - right).abs().argmax()), right.shape)
+    where = f"[{', '.join(str(int(i)) for i in place)}]" if place else ""
+    wanted, got = right[place].item(), value[place].item()
+    raise Wrong(f"The values differ: {what}{where} must be {wanted:.4g}, it is {got:.4g}.")
+
+
+def gradients(value, **inputs):
+    """Those of a right value with respect to each input, by name; none may be missing."""
+    if not isinstance(value, torch.Tensor) or not value.requires_grad:
+        raise Wrong("The values are right, but no gradient passes: no .item(), detach or no_grad.")
+    try:
+        found = torch.autograd.grad(value.sum(), list(inputs.values()), allow_unused=True)
+    except RuntimeError as error:
+        if "inplace" in str(error):
+            raise Wrong("The values are right, but *= overwrites what backward needs.") from None
+        raise Wrong("The values are right, but leave backward() to the training loop.") from None
+    missing = [name for name, g in zip(inputs, found, strict=True) if g is None]
+    tell({f"The values are right, but no gradient reaches {name}.": True for name in missing})
+    return found
 
 
 def kl_mistakes(each, row, q):
@@ -145,12 +148,11 @@ def kl_mistakes(each, row, q):
         f"Your kl has shape {tuple(each.shape)}: sum over the latent dimensions.": each,
         f"Your kl is one number: keep one for each {row} of the batch.": right.mean(),
         "That is a sum over the batch: sum over the latent dimensions, dim 1.": each.sum(0),
-        "Independent numbers *add* their divergences: a sum, not a mean.": each.mean(1),
+        "Independent dimensions *add* their divergences: a sum, not a mean.": each.mean(1),
         "The factor 1/2 is missing.": 2 * right,
         "A divergence is never negative: the signs are the other way round.": -right,
-        f"Where is the -1? Without it the divergence of {q} from itself is not 0.":
-            (each + 0.5).sum(1),
-    }  # fmt: skip
+        f"Where is the -1? The divergence of {q} from itself is 0.": (each + 0.5).sum(1),
+    }
 
 
 def as_tensor(value, what):
@@ -169,6 +171,12 @@ def as_tensor(value, what):
         raise Wrong(f"A tensor is wanted for {what}, not {describe(value)}.") from None
 
 
+def alike(value, other):
+    value, other = (as_tensor(v, "the result").double() for v in (value, other))
+    close = {"rtol": 1e-3, "atol": 1e-4, "equal_nan": True}
+    return value.shape == other.shape and torch.allclose(value, other, **close)
+
+
 def _filled_in(answer):
     parts = list(answer.values()) if isinstance(answer, dict) else answer
     parts = parts if isinstance(parts, (tuple, list)) else [parts]
@@ -181,9 +189,3 @@ def _copy(value):
     if isinstance(value, torch.Tensor):
         return value.clone()
     return value.copy() if isinstance(value, np.ndarray) else value
-
-
-def _alike(value, other):
-    other = as_tensor(other, "the result").double()
-    close = {"rtol": 1e-3, "atol": 1e-4, "equal_nan": True}
-    return value.shape == other.shape and torch.allclose(value, other, **close)

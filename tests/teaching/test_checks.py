@@ -16,7 +16,8 @@ from helpers.notebooks import ROOT
 from helpers.teaching import checks
 from helpers.teaching.bugs import Run
 
-NOTEBOOKS = {"autoencoders_fc": "fc", "autoencoders_conv": "conv", "cvae_mnist": "cvae"}
+NOTEBOOKS = {"autoencoders_fc": "fc", "autoencoders_conv": "conv", "cvae_mnist": "cvae",
+             "face_generator": "generator"}  # fmt: skip
 GUESSES = {"fc.error_from_16", "cvae.worth_of_a_label"}
 
 
@@ -102,13 +103,14 @@ def squares(count, size, side, last=1, together=False):
     return (rows[:, :, None] & columns[:, None, :])[:, None].expand(count, -1, -1, -1)
 
 
-def coupling(y, half, net, order="right", s_sign=-1.0):
-    a, b = y[:, :half], y[:, half:]
+def coupling(v, half, net, order="right", s_sign=-1.0):
+    a, b = v[:, :half], v[:, half:]
     shift, log_scale = net(a)
     undone = {
         "right": (b - shift) * (-log_scale).exp(),
         "forward": b * log_scale.exp() + shift,
         "divide first": b * (-log_scale).exp() - shift,
+        "multiply": (b - shift) * log_scale.exp(),
     }[order]
     return torch.cat([a, undone], 1), s_sign * log_scale.sum(1)
 
@@ -117,30 +119,34 @@ def of_label(label):
     return torch.tensor([label])
 
 
+def forged(model, x, own, wanted):
+    return model.decode(model.encode(x, of_label(own)).mean, of_label(wanted))
+
+
 def two_thirds(scores, share=1 / 3):
     return scores > np.quantile(scores[scores > 0], share)
 
 
-class Rows(nn.Module):
-    """Images as rows, if there are 64."""
-
-    def forward(self, x):
-        return x.view(64, 12288)
-
-
-def plain_encoder(*layers, after=(), flat=nn.Flatten):
+def plain_encoder(*layers, before=(nn.Flatten,), after=()):
     """A class whose forward puts the layers that are named between two linear ones."""
 
     class Encoder(nn.Module):
         def __init__(self, latent_dim, width):
             super().__init__()
             first, last = nn.Linear(12288, width), nn.Linear(width, latent_dim)
-            self.layers = nn.Sequential(flat(), first, *layers, last, *after)
+            self.layers = nn.Sequential(*(b() for b in before), first, *layers, last, *after)
 
         def forward(self, x):
             return self.layers(x)
 
     return Encoder
+
+
+def eigenvectors(x, d, largest):
+    m = x.mean(0)
+    v = torch.linalg.eigh((x - m).T @ (x - m)).eigenvectors
+    v = v[:, -d:] if largest else v[:, :d]
+    return m + (x - m) @ v @ v.T
 
 
 def loop(order="lzbs", loss_of=F.mse_loss, early=False, collect=lambda loss: loss.item()):
@@ -163,6 +169,20 @@ def loop(order="lzbs", loss_of=F.mse_loss, early=False, collect=lambda loss: los
         return losses
 
     return training
+
+
+def with_closure(model, optimizer, batches):
+    losses = []
+    for x in batches:
+
+        def closure(x=x):
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(x), x)
+            loss.backward()
+            return loss
+
+        losses.append(optimizer.step(closure).item())
+    return losses
 
 
 def elbo(recon_of=None, kl_of=None, loss_of=lambda recon, kl: recon + kl):
@@ -204,12 +224,60 @@ def photos_for_people(a, b, people, draws):
     return d.mean(), *np.quantile(d[draws].mean(1), (0.025, 0.975))
 
 
+def in_place(mu, logvar, eps):
+    s = (0.5 * logvar).exp()
+    s *= eps
+    return mu + s
+
+
+class Small(nn.Module):
+    """An autoencoder of one's own, with one of its parts replaced."""
+
+    def __init__(self, latent_dim, **parts):
+        super().__init__()
+        self.down, self.up = nn.Linear(12288, latent_dim), nn.Linear(latent_dim, 12288)
+        self.seen = None
+        for name, part in parts.items():
+            setattr(self, name, part.__get__(self) if callable(part) else part)
+
+    def encode(self, x):
+        self.seen = x.detach()
+        return self.down(x.flatten(1))
+
+    def decode(self, z):
+        return self.up(z).view(-1, 3, 64, 64)
+
+
+def small(**parts):
+    return lambda latent_dim: Small(latent_dim, **parts)
+
+
+def peeking(self, z):
+    return self.up(z).view(-1, 3, 64, 64) + self.seen
+
+
+def matched(velocity, noise, codes, t, at=None, target=None, mean=torch.mean):
+    z = torch.lerp(noise, codes, t) if at is None else at(noise, codes, t)
+    wanted = codes - noise if target is None else target(noise, codes)
+    return mean((velocity(z, t) - wanted) ** 2)
+
+
+def heun(velocity, z, t, dt, mix=lambda a, b: (a + b) / 2, place=1, time=1):
+    v = velocity(z, t)
+    return z + dt * mix(v, velocity(z + place * dt * v, t + time * dt))
+
+
+def hinged(real, fake, margin=1.0, by=F.relu, sign=1, over=torch.mean):
+    return over(by(margin - sign * real)) + over(by(margin + sign * fake))
+
+
 WRONG = {
     "fc.error_from_16": [
-        (0.012, "more numbers only help"),
+        (0.012, "more only help"),
         (0.004, "16 cannot do better"),
-        (0.0060, "20% off"),
-        ("0.0075", "must be a number, it is '0.0075'"),
+        (0.0060, "20% off. With both axes"),
+        (0.0090, "20% off. The error falls fast"),
+        ("0.0075", "must be a finite number, it is '0.0075'"),
     ],
     "fc.sure_labels": [
         (lambda s: s > 0, "lower third of the positive"),
@@ -220,10 +288,16 @@ WRONG = {
     "fc.plain_encoder": [
         (plain_encoder(), "Without a ReLU between them"),
         (plain_encoder(nn.ReLU(), after=[nn.ReLU()]), "No ReLU after the last layer"),
+        (plain_encoder(nn.ReLU(), before=[nn.Flatten, nn.ReLU]), "No ReLU before the first"),
+        (plain_encoder(nn.Tanh()), "a ReLU is asked for, not tanh"),
+        (plain_encoder(nn.Sigmoid()), "a ReLU is asked for, not sigmoid"),
+        (plain_encoder(nn.ReLU(), after=[nn.Tanh()]), "No tanh after the last layer"),
+        (plain_encoder(nn.ReLU(), nn.Dropout(0.5)), "no dropout here"),
         (plain_encoder(nn.ReLU())(5, 7), "Hand in the class itself"),
-        (plain_encoder(nn.ReLU(), flat=Rows), "raises RuntimeError"),
+        (plain_encoder(nn.ReLU(), before=()), "The shapes do not fit: flatten"),
     ],
     "fc.training_loop": [
+        (loop(collect=lambda loss: loss), r"Collect loss.item\(\)"),
         (loop("lbs"), "zero_grad\\(\\) is missing"),
         (loop("lzs"), "loss.backward\\(\\) is missing"),
         (loop("lzb"), "optimizer.step\\(\\) is missing"),
@@ -239,15 +313,17 @@ WRONG = {
         (elbo(kl_of=lambda k: -k.sum(1).mean()), "never negative"),
         (elbo(loss_of=lambda r, k: r - k), "The loss is recon plus kl"),
         (elbo(loss_of=lambda r, k: (r + k).item()), "no gradient passes"),
-        (elbo(loss_of=trained_on), r"leave backward\(\) to `fit`"),
+        (elbo(loss_of=trained_on), r"leave backward\(\) to the training loop"),
     ],
     "fc.projection": [
+        (lambda x, d: eigenvectors(x, d, largest=False), "eigh the smallest"),
         (lambda x, d: project(x, d, centre=False), "Subtract the mean before the SVD"),
         (lambda x, d: project(x, d, back=False), "Add the mean again"),
         (lambda x, d: (x - x.mean(0)) @ svd(x - x.mean(0))[:d].T, "These are the codes"),
         (lambda x, d: project(x, d, rows=False), "rows of Vh"),
     ],
-    "fc.enough_numbers": [
+    "fc.enough_dimensions": [
+        (lambda v, t, s: 1 + int((1 - (v**2).cumsum(0) / (v**2).sum() > s).sum()), "do not square"),
         (lambda v, t, s: int((1 - v.cumsum(0) / t > s).sum()), "counted from 0"),
         (lambda v, t, s: 1 + int((1 - v.cumsum(0) / t >= s).sum()), "losing just as much"),
         (lambda v, t, s: 1 + int((v.cumsum(0) / t < s).sum()), "not what is to be kept"),
@@ -262,24 +338,27 @@ WRONG = {
     ],
     "fc.attribute_direction": [
         (lambda c, s: c[s <= 0].mean(0) - c[s > 0].mean(0), "The sign is wrong"),
-        (lambda c, s: c[s > 0].mean(0) - c.mean(0), "not the mean of all"),
+        (lambda c, s: c[s > 0].mean(0) - c.mean(0), "those without it, not of all"),
         (lambda c, s: c[s > 0].sum(0) - c[s <= 0].sum(0), "these are sums"),
         (lambda c, s: c[s > 0].mean() - c[s <= 0].mean(), "dim 0"),
     ],
     "fc.kl_to_standard_normal": [
+        (lambda m, v: (kl(m, v) + (2 * v).exp() / 2 - v.exp() / 2).sum(1), "is sigma.4"),
         (lambda m, v: kl(m, v), r"shape \(8, 4\): sum over the latent"),
         (lambda m, v: kl(m, v).mean(1), "a sum, not a mean"),
         (lambda m, v: 2 * kl(m, v).sum(1), "factor 1/2"),
         (lambda m, v: -kl(m, v).sum(1), "never negative"),
     ],
     "conv.size_after_transposed": [
+        (lambda n, k, s, p: (n - 1) * s + k, "Where is the padding"),
         (lambda n, k, s, p: (n + 2 * p - k) // s + 1, "goes the other way"),
         (lambda n, k, s, p: n * s + k - 2 * p, "n - 1 strides"),
         (lambda n, k, s, p: (n - 1) * s + k - p, "both sides"),
         (lambda n, k, s, p: n * s, "kernel 2, stride 2 only"),
     ],
     "conv.decibels": [
-        (lambda x, y: -10 * ((x - y) ** 2).mean().log10(), "errors of all images first"),
+        (lambda x, y: -5 * ((x - y) ** 2).mean((1, 2, 3)).log10(), "the factor is 20, not 10"),
+        (lambda x, y: -10 * ((x - y) ** 2).mean().log10(), "you averaged over all images"),
         (lambda x, y: 10 * ((x - y) ** 2).mean((1, 2, 3)).log10(), "the sign is wrong"),
         (lambda x, y: -10 * ((x - y) ** 2).mean((1, 2, 3)).log(), "to the base 10"),
         (lambda x, y: -10 * (x - y).abs().mean((1, 2, 3)).log10(), "square it"),
@@ -287,7 +366,7 @@ WRONG = {
     "conv.paired_difference": [
         (lambda a, b, *g: paired(b, a, *g), "The sign"),
         (unpaired, "Not paired"),
-        (photos_for_people, "used their numbers as those of photos"),
+        (photos_for_people, "you used them as photos"),
         (lambda *g: paired(*g)[0], "Return 3 things"),
     ],
     "conv.without": [
@@ -297,7 +376,7 @@ WRONG = {
     ],
     "conv.random_squares": [
         (lambda *s: ~squares(*s), "the other way round"),
-        (lambda *s: squares(*s, last=0), "from 0 to 11, .* never 11 .*leaves out its upper end"),
+        (lambda *s: squares(*s, last=0), "from 0 to 11, .* to 10 .randint leaves out its end"),
         (lambda *s: squares(*s, together=True), "All squares are in the same place"),
     ],
     "conv.covered_error": [
@@ -306,8 +385,46 @@ WRONG = {
         (lambda x, y, m: ((x - y) ** 2)[~m.expand_as(x)].mean(), "you took the rest"),
         (lambda x, y, m: (x - y).abs()[m.expand_as(x)].mean(), "Square the differences"),
     ],
-    "conv.guided": [
+    "conv.own_autoencoder": [
+        (small(decode=peeking), "decode must depend on z alone"),
+        (small(decode=lambda self, z: self.up(0 * z).view(-1, 3, 64, 64)), "it ignores z"),
+        (small(encode=lambda self, x: self.down(x.flatten(1)).detach()), "reaches down.weight"),
+        (small(extra=nn.Parameter(torch.zeros(2))), "No gradient reaches extra"),
+        (small(decode=lambda self, z: self.up(z)), r"decode of .* \(8, 3, 64, 64\), it returns"),
+        (lambda latent_dim: Small(128), r"encode of .* \(8, 6\), it returns a float32 tensor"),
+        (small(decode=lambda self, z: self.up(z).view(-1, 3, 64, 64).round()), "30 steps on 8"),
+        (small(encode=None), "no method encode"),
+    ],
+    "generator.hinge": [
+        (lambda r, f: hinged(r, f, sign=-1), "yours is the reverse"),
+        (lambda r, f: hinged(r, f, by=lambda x: x), "Where is the hinge"),
+        (lambda r, f: hinged(r, f, margin=0.0), "The margin is missing"),
+        (lambda r, f: F.relu(1 - r.mean()) + F.relu(1 + f.mean()), "for each patch"),
+        (lambda r, f: -f.mean(), "the generator's loss"),
+        (lambda r, f: hinged(r, f, over=torch.sum), "not their sum"),
+        (lambda r, f: hinged(r, f).item(), "no gradient passes"),
+        (lambda r, f: hinged(r, f.detach()), "no gradient reaches fake"),
+    ],
+    "generator.flow_matching": [
+        (lambda v, e, z, t: matched(v, e, z, t, lambda e, z, t: torch.lerp(z, e, t)), "other way"),
+        (lambda *g: matched(*g, target=lambda e, z: e - z), "not the reverse"),
+        (lambda *g: matched(*g, target=lambda e, z: z), "not the code"),
+        (lambda *g: matched(*g, at=lambda e, z, t: z), "Ask for the velocity at z_t"),
+        (lambda *g: matched(*g, mean=torch.sum), "not the sum"),
+        (lambda v, e, z, t: matched(lambda a, b: v(a, b[:, 0]), e, z, t), "t of shape"),
+        (lambda *g: matched(*g).detach(), "no gradient passes"),
+    ],
+    "generator.heun_step": [
+        (lambda v, z, t, dt: z + dt * v(z, t), "That is Euler's step"),
+        (lambda *g: heun(*g, mix=lambda a, b: b, place=0.5, time=0.5), "midpoint method"),
+        (lambda *g: heun(*g, mix=torch.add), "divide their sum by 2"),
+        (lambda *g: heun(*g, time=0), "that at time"),
+        (lambda *g: heun(*g, place=0), "where Euler's step ends"),
+        (lambda v, z, t, dt: heun(v, z, t, dt) - z, "add it to z"),
+    ],
+    "generator.guided": [
         (lambda v, u, w: v + w * (v - u), "start from the one without"),
+        (lambda v, u, w: v + w * (u - v), "have changed places"),
         (lambda v, u, w: u + w * (u - v), "from the velocity without the label"),
         (lambda v, u, w: w * v, "not the velocity"),
         (lambda v, u, w: w * (v - u), "the step alone"),
@@ -324,12 +441,15 @@ WRONG = {
         (lambda z, y: F.one_hot(y, 10), "the label alone"),
     ],
     "cvae.reparameterised": [
+        (in_place, "overwrites what backward needs"),
+        (lambda m, v, e: m * math.nan, "15 of 15 values are NaN"),
         (lambda m, v, e: m + v.exp() * e, "scaled by its root"),
         (lambda m, v, e: m + (v / 2).exp(), "without the noise"),
         (lambda m, v, e: m + (v / 2).exp() * torch.randn_like(e), "the noise that is given"),
         (lambda m, v, e: (m + (v / 2).exp() * e).detach(), "no gradient passes"),
     ],
     "cvae.kl_of_two_gaussians": [
+        (lambda a, b, c, d: (kl_of_two(a, 2 * b, c, 2 * d) + (b - d) / 2).sum(1), "squared var"),
         (lambda *g: kl_of_two(*g), r"shape \(6, 3\)"),
         (lambda a, b, c, d: kl_of_two(c, d, a, b).sum(1), "not symmetric"),
         (lambda *g: 2 * kl_of_two(*g).sum(1), "factor 1/2"),
@@ -342,10 +462,11 @@ WRONG = {
         (lambda w: math.log(50) - w.logsumexp(0), "The sign is wrong"),
     ],
     "cvae.uncoupled": [
-        (lambda y, h, net: coupling(y, h, net, "forward"), "forward direction"),
-        (lambda y, h, net: coupling(y, h, net, "divide first"), "reverse order"),
-        (lambda y, h, net: coupling(y, h, net, s_sign=1.0), "-sum s"),
-        (lambda y, h, net: coupling(y, h, net)[0], "Return 2 things"),
+        (lambda v, h, net: coupling(v, h, net, "multiply"), "you multiplied"),
+        (lambda v, h, net: coupling(v, h, net, "forward"), "forward direction"),
+        (lambda v, h, net: coupling(v, h, net, "divide first"), "reverse order"),
+        (lambda v, h, net: coupling(v, h, net, s_sign=1.0), "-sum s"),
+        (lambda v, h, net: coupling(v, h, net)[0], "Return 2 things"),
     ],
     "cvae.find_the_bug": [
         ({"A": "averaged", "B": "collapsed", "C": "sample"}, "B is another: .*gradient 0"),
@@ -353,8 +474,11 @@ WRONG = {
         ({"A": "averaged", "B": "sample"}, 'lacks "C"'),
     ],
     "cvae.in_the_same_hand": [
-        (lambda f, x, a, b: f.decode(f.encode(x, of_label(a)).mean, of_label(a)), "digit itself"),
-        (lambda f, x, a, b: f.decode(f.encode(x, of_label(b)).mean, of_label(b)), "\\*own\\*"),
+        (lambda f, x, a, b: forged(f, x, a, 4), "The wanted label is ignored"),
+        (lambda f, x, a, b: forged(f, x, 7, b), "own label is ignored"),
+        (lambda f, x, a, b: forged(f, x, a, a), "digit itself"),
+        (lambda f, x, a, b: forged(f, x, b, b), "\\*own\\*"),
+        (lambda f, x, a, b: forged(f, x, b, a), "changed places"),
         (lambda f, x, a, b: f.encode(x, of_label(a)).mean, "decode it"),
     ],
 }  # fmt: skip
@@ -373,10 +497,16 @@ RIGHT = {  # what is right in another form than the solution's
     "fc.projection": lambda x, d: list(project(x, d)),
     "fc.principal_angles": lambda a, b: angles(a, b).flip(0).numpy()[::-1],
     "fc.sure_labels": lambda s: list(two_thirds(s)),
+    "fc.error_from_16": 0.00775,
     "fc.plain_encoder": lambda latent_dim, width: nn.Sequential(
-        nn.Flatten(), nn.Linear(12288, width), nn.GELU(), nn.Linear(width, latent_dim)
+        nn.Conv2d(3, width, 64), nn.ReLU(), nn.Flatten(), nn.Linear(width, latent_dim)
     ),
-    "fc.training_loop": loop("zbs", collect=lambda loss: loss),
+    "fc.training_loop": with_closure,
+    "fc.projection by eigh": lambda x, d: eigenvectors(x, d, largest=True),
+    "fc.training_loop with detach": loop(collect=lambda loss: loss.detach()),
+    "conv.decibels": lambda x, y: -20 * (x.clamp(0, 1) - y).square().mean((1, 2, 3)).sqrt().log10(),
+    "conv.own_autoencoder": small(),
+    "generator.heun_step": lambda *g: heun(*g).numpy(),
     "fc.kl_to_standard_normal": lambda m, v: [row.sum() for row in kl(m, v)],
     "conv.random_squares": lambda *s: squares(*s).numpy()[::-1],
     "cvae.tighter": lambda w: np.logaddexp.reduce(w.numpy(), axis=0) - math.log(50),
@@ -385,7 +515,7 @@ RIGHT = {  # what is right in another form than the solution's
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_is_right_is_accepted_in_any_form(name, given, capsys):
-    assert ": right. " in verdict(capsys, name, RIGHT[name], given)
+    assert ": right. " in verdict(capsys, name.split()[0], RIGHT[name], given)
 
 
 def test_every_check_is_tested_here():
