@@ -12,14 +12,14 @@ def likeliest_rectangle(logits):
     algorithm).
     """
     above = F.pad(logits[:, 0].cumsum(1), (0, 0, 1, 0))  # (B, 65, 64): sums of the rows above
-    ordered = torch.ones(65, 65, device=logits.device).triu(1)[:, :, None]  # top above bottom
-    inside = (above[:, None] - above[:, :, None]) * ordered  # (B, top, bottom, 64)
-    before = F.pad(inside.cumsum(3), (1, 0))  # (B, top, bottom, 65): sums of the columns before
-    lowest, left = before.cummin(3)
+    top, bottom = torch.triu_indices(65, 65, 1, device=logits.device)  # all pairs of rows
+    inside = above[:, bottom] - above[:, top]  # (B, pairs, 64)
+    before = F.pad(inside.cumsum(2), (1, 0))  # (B, pairs, 65): sums of the columns before
+    lowest, left = before.cummin(2)
     best = (before - lowest).flatten(1).argmax(1)
-    top, bottom, right = torch.unravel_index(best, before.shape[1:])
-    left = left[torch.arange(len(best)), top, bottom, right]
+    pair, right = best // 65, best % 65
+    left = left[torch.arange(len(best)), pair, right]
     pixel = torch.arange(64, device=logits.device)
-    rows = (pixel >= top[:, None]) & (pixel < bottom[:, None])  # (B, 64)
+    rows = (pixel >= top[pair, None]) & (pixel < bottom[pair, None])  # (B, 64)
     columns = (pixel >= left[:, None]) & (pixel < right[:, None])
     return (rows[:, :, None] & columns[:, None, :])[:, None]

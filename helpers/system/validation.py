@@ -6,7 +6,7 @@ for a value that cannot be used.
 
 import math
 import os
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
