@@ -25,12 +25,11 @@ def replacing(path):
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     make_folder(path.parent)
     try:
-        yield part
-        with open(part, "rb+") as file:
-            os.fsync(file.fileno())  # or the name may be there after a power failure, but no data
-        os.replace(part, path)
-    except OSError as error:
-        raise _with_advice(error, path) from error
+        with _saying_what_to_do(path):
+            yield part
+            with open(part, "rb+") as file:
+                os.fsync(file.fileno())  # or a power failure may leave the name without the data
+            os.replace(part, path)
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
@@ -38,39 +37,36 @@ def replacing(path):
 
 def make_folder(path):
     """Make a folder and those above it, where they are not there yet."""
-    try:
+    with _saying_what_to_do(path):
         Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _with_advice(error, path) from error
-
-
-def _with_advice(error, path):
-    """The same error, about `path`, with what to do; an error of another kind as it is."""
-    advice = None
-    if error.errno in MAY_NOT:
-        advice = "it may not be written to: choose a folder of your own (in a notebook, OUTPUT_DIR)"
-    elif error.errno in NO_ROOM:
-        advice = "what was there before is unchanged: free some space and run it again"
-    if advice is None:
-        return error
-    return OSError(error.errno, f"{os.strerror(error.errno)}; {advice}", str(path))
 
 
 @contextlib.contextmanager
-def locked(path, timeout=-1):
+def _saying_what_to_do(path):
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in MAY_NOT | NO_ROOM:
+            raise
+        advice = "what was there before is unchanged: free some space and run it again"
+        if error.errno in MAY_NOT:
+            advice = "choose a folder of your own (in a notebook, OUTPUT_DIR)"
+        words = f"{os.strerror(error.errno)}; {advice}"
+        raise OSError(error.errno, words, str(path)) from error
+
+
+@contextlib.contextmanager
+def locked(path):
     """Hold the lock file `path` for the block; its folder must be there.
 
     Where the file system knows no locks the block runs without: what it writes is put in place by
-    a rename, so that two processes at once only do the work twice. `timeout` in seconds, or -1 for
-    as long as it takes: then a filelock.Timeout is raised.
+    a rename, so that two processes at once only do the work twice.
     """
-    lock = FileLock(path, timeout=timeout)
+    lock = FileLock(path)
     try:
         lock.acquire()
-    except NotImplementedError:
-        pass
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
+    except (OSError, NotImplementedError) as error:
+        if getattr(error, "errno", errno.ENOSYS) not in NO_LOCKS:
             raise
     try:
         yield
