@@ -1,4 +1,4 @@
-# make notebooks | test | test-all | browser-test | publish | retrain | readme | bench | distributed
+# make notebooks | test | test-all | browser-test | publish | retrain | readme | bench
 
 PYTHON ?= python3
 NOTEBOOKS := autoencoders_fc autoencoders_conv cvae_mnist
@@ -14,7 +14,7 @@ export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport JUPYTER_PATH MPLBACKEND PYTHONHOME PYTHONPATH
 
-.PHONY: notebooks retrain publish test test-all browser-test readme bench distributed
+.PHONY: notebooks retrain publish test test-all browser-test readme bench
 .DELETE_ON_ERROR:
 
 notebooks: $(INSTALLED)
@@ -32,10 +32,6 @@ publish: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m helpers.benchmark
-
-# Two processes on this machine's CPU train a small autoencoder of digits for an epoch.
-distributed: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node 2 -m helpers.training.distributed
 
 readme: $(INSTALLED)
 	$(BIN)/python -m helpers.results.readme

@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont, ImageSequence
 
 from helpers.system.files import replacing
-from helpers.system.processes import is_first
+from helpers.system.processes import is_main_process
 
 GAP = 4  # pixels around an image
 CAPTION = 20  # pixels for the words under an image
@@ -47,7 +47,7 @@ def save_film(frames, path):
     is. Of several processes only the first does anything. `frames` are at least two Pillow images
     of one size, such as `page` draws.
     """
-    if not is_first():
+    if not is_main_process():
         return
     frames = [frame.convert("RGB") for frame in frames]
     palette = shared_palette(frames)

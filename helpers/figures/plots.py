@@ -20,7 +20,7 @@ from PIL import Image, PngImagePlugin
 
 from helpers.analysis.metrics import psnr
 from helpers.system.files import replacing
-from helpers.system.processes import is_first
+from helpers.system.processes import is_main_process
 
 DPI = 95
 MAX_BYTES = 1_000_000
@@ -213,7 +213,7 @@ def write_figure(fig, path):
     shows, and keeps, a smaller JPEG. The figure's title is the alternative text, in the notebook
     and in the PNG. Of several processes only the first does anything.
     """
-    if is_first():
+    if is_main_process():
         title = title_of(fig) or Path(path).stem
         picture, png = encoded(fig, title)
         if not looks_like(path, picture):

@@ -15,7 +15,7 @@ import torch
 from helpers.figures import plots
 from helpers.results.weights import fingerprint, read_weights, save_weights
 from helpers.system.files import make_folder, write_json
-from helpers.system.processes import is_first, silence_others, this_process, wait_for_all
+from helpers.system.processes import is_main_process, silence_others, this_process, wait_for_all
 from helpers.training.loop import fit
 
 PUBLISHED_FROM = ("lfw-deepfunneled", "mnist")  # as `get_dataset` names them
@@ -101,7 +101,7 @@ class Experiments:
         print(f"{name}: computing {function.__name__}.")
         wait_for_all()  # nobody still looks for what was kept
         found = rounded(stopping_whole(function)())
-        if is_first() and not (kept and agree(kept["found"], found)):
+        if is_main_process() and not (kept and agree(kept["found"], found)):
             write_json(path, {"key": key, "found": found})
         return found
 
@@ -114,7 +114,9 @@ class Experiments:
         mine |= rounded(metrics)
         path = self.folder(name) / "metrics.json"
         kept = read_json(path) or {}
-        if is_first() and not all(key in kept and agree(kept[key], mine[key]) for key in mine):
+        if is_main_process() and not all(
+            key in kept and agree(kept[key], mine[key]) for key in mine
+        ):
             write_json(path, mine)
 
     def report(self, name, **metrics):
@@ -135,7 +137,7 @@ class Experiments:
         """
         rows = rounded(rows)
         path = self.root / f"{self.notebook}.json"
-        if is_first() and not agree(read_json(path, "rows"), {"rows": rows}):
+        if is_main_process() and not agree(read_json(path, "rows"), {"rows": rows}):
             write_json(path, {"rows": rows})
         return pd.DataFrame([in_words(row) for row in rows]).set_index("what")
 
@@ -172,7 +174,7 @@ class Experiments:
             self.unfinished.add(name)
             return history
         wait_for_all()  # nobody still looks for weights
-        if is_first():
+        if is_main_process():
             save_weights(path, model, key, history, self.root / "shared")
         wait_for_all()
         self._load(path, model)  # rounded, as every later run sees them

@@ -19,7 +19,7 @@ def this_process():
     return PartialState(cpu=on_cpu())
 
 
-def is_first():
+def is_main_process():
     """Whether this is the process that draws, prints and writes; True where there is one only."""
     return this_process().is_main_process
 
@@ -31,7 +31,7 @@ def wait_for_all():
 
 def silence_others():
     """Let only the first process print; errors of the others go to stderr and end them."""
-    if is_first() or sys.stdout.name == os.devnull:
+    if is_main_process() or sys.stdout.name == os.devnull:
         return
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     if shell := get_ipython():
