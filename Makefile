@@ -1,7 +1,7 @@
 # make notebooks | test | test-all | browser-test | publish | retrain | readme | bench
 
 PYTHON ?= python3
-NOTEBOOKS := autoencoders_fc autoencoders_conv cvae_mnist
+NOTEBOOKS := autoencoders_fc autoencoders_conv cvae_mnist face_generator
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
@@ -29,6 +29,7 @@ publish: $(INSTALLED)
 	$(BIN)/python get_dataset.py --source lfw
 	$(BIN)/python -m helpers.execute --in-place $(NOTEBOOKS)
 	$(BIN)/python -m helpers.results.readme
+	$(BIN)/python -m pip freeze | sed 's/+cpu//' > output/versions.txt
 
 bench: $(INSTALLED)
 	$(BIN)/python -m helpers.benchmark
