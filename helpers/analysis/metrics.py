@@ -144,7 +144,7 @@ def bootstrap_ratio(numerators, denominators, people=None):
     sums = [np.bincount(groups, values) for values in (above, below)]
     interval = bootstrap(
         sums, lambda a, b, axis: a.sum(axis) / b.sum(axis), paired=True, vectorized=True,
-        n_resamples=1000, method="percentile", rng=np.random.default_rng(42),
+        n_resamples=1000, batch=50, method="percentile", rng=np.random.default_rng(42),
     ).confidence_interval  # fmt: skip
     return {"value": float(above.sum() / below.sum()), "low": float(interval.low),
             "high": float(interval.high), "n": len(above)}  # fmt: skip
