@@ -18,7 +18,7 @@ RIGHT = re.compile(r"^(\w+): right\.", re.MULTILINE)
 
 
 def execute(path, copy, *, in_place=False, **options):
-    """Run a notebook in this folder, by papermill and its options; the executed copy goes to `copy`.
+    """Run a notebook in this folder, by papermill and its options; what ran goes to `copy`.
 
     With `in_place` the outputs are written into the notebook itself, too, once all cells have run.
     """
