@@ -1,5 +1,6 @@
 """Pictures made quickly, for panels and films: labelled rows of images, and GIFs."""
 
+import io
 import math
 
 import numpy as np
@@ -11,9 +12,8 @@ from helpers.system.processes import is_main_process
 
 GAP = 4  # pixels around an image
 CAPTION = 20  # pixels for the words under an image
-COLOURS = 256  # of a film: as many as the format has
 STEP = 80  # milliseconds a frame is shown
-PAUSE = 700  # milliseconds for the first and the middle frame
+PAUSE = 700  # milliseconds for the first and the last frame
 ALIKE = 1  # of 255: how much worse than a new film an old one may show the frames
 
 
@@ -52,52 +52,50 @@ def save_film(frames, path):
     frames = [frame.convert("RGB") for frame in frames]
     palette = shared_palette(frames)
     forth = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    last = len(frames) - 1
-    durations, kept = [], []  # of frames that differ from the one before: Pillow joins the others
-    for i in [*range(last), *range(last, 0, -1)]:
-        if not kept or forth[i] != forth[kept[-1]]:
-            kept.append(i)
-            durations.append(0)
-        durations[-1] += PAUSE if i in (0, last) else STEP
-    played = [forth[i] for i in kept]
-    if shows_as_well(path, played, [frames[i] for i in kept]):
-        return
-    with replacing(path) as part:
-        played[0].save(
-            part, save_all=True, append_images=played[1:], duration=durations, loop=0, optimize=True
-        )
+    steps = [STEP] * (len(frames) - 2)
+    film = io.BytesIO()
+    forth[0].save(
+        film, "gif", save_all=True, append_images=forth[1:] + forth[-2:0:-1], loop=0, optimize=True,
+        duration=[PAUSE, *steps, PAUSE, *steps],
+    )  # fmt: skip
+    played = [*range(len(frames)), *range(len(frames) - 2, 0, -1)]
+    once = [i for i, last in zip(played[1:], played, strict=False) if forth[i] != forth[last]]
+    if not shows(path, film, [frames[i] for i in (0, *once)]):
+        with replacing(path) as part:
+            part.write_bytes(film.getvalue())
 
 
 def shared_palette(frames):
     """A Pillow image whose palette suits all frames, with white as white."""
-    width, height = frames[0].size
-    every = Image.new("RGB", (width, height * len(frames)))
-    for i, frame in enumerate(frames):
-        every.paste(frame, (0, i * height))
-    palette = every.quantize(COLOURS, kmeans=2)
+    every = Image.fromarray(np.concatenate([np.asarray(frame) for frame in frames]))
+    palette = every.quantize(256, kmeans=2)
     colours = np.array(palette.getpalette()).reshape(-1, 3)
     colours[(colours > 247).all(1)] = 255  # k-means has made the paper a little grey
     palette.putpalette(colours.flatten().tolist())
     return palette
 
 
-def shows_as_well(path, played, frames):
-    """Whether the film at `path` shows the frames about as well as what would be `played`."""
+def shows(path, film, frames):
+    """Whether the film at `path` shows the frames about as well as `film` does.
+
+    Palettes differ between processors, so that the films do. Pillow joins frames that are alike.
+    """
     try:
-        with Image.open(path) as film:
-            before = [frame.convert("RGB") for frame in ImageSequence.Iterator(film)]
+        before, after = decoded(path), decoded(film)
     except (OSError, ValueError, SyntaxError):  # not there, or damaged: Pillow raises all of these
         return False
-    return [frame.size for frame in before] == [frame.size for frame in frames] and all(
-        difference(old, frame) <= difference(new, frame) + ALIKE
-        for old, new, frame in zip(before, played, frames, strict=True)
-    )
+    if before.shape != after.shape:
+        return False
+    wanted = np.stack(frames)
+    worse = [abs(seen - wanted).mean((1, 2, 3)) for seen in (before, after)]
+    return bool((worse[0] <= worse[1] + ALIKE).all())
 
 
-def difference(a, b):
-    """The mean absolute difference of two Pillow images, of 255."""
-    a, b = (np.asarray(image.convert("RGB"), np.int16) for image in (a, b))
-    return abs(a - b).mean()
+def decoded(film):
+    with Image.open(film) as frames:
+        return np.stack(
+            [np.int16(frame.convert("RGB")) for frame in ImageSequence.Iterator(frames)]
+        )
 
 
 def eased(count):

@@ -1,4 +1,4 @@
-"""Maps of a latent space of two numbers: what is drawn at each place, and where data lie."""
+"""Maps of two latent dimensions: what is decoded at each place, and where data lie."""
 
 import matplotlib.pyplot as plt
 import torch
@@ -33,31 +33,31 @@ def digit_scatter(ax, points, labels):
                    linewidths=0.2)  # fmt: skip
 
 
-def digits_map(drawn, codes, labels, title):
-    """What a decoder draws at each place of its prior, beside where digits are encoded.
+def digits_map(decoded, codes, labels, title):
+    """What a decoder makes of each place of its prior, beside where digits are encoded.
 
     Both panels have the prior's quantiles as their axes, so that a place is the same place in both,
-    and the prior fills each evenly. `drawn`, (side * side, 1, H, W) in [0, 1], is decoded from
+    and the prior fills each evenly. `decoded`, (side * side, 1, H, W) in [0, 1], is of
     `quantile_grid(side)`; `codes` are (N, 2), their digits `labels` int (N,). Returns the Figure.
     """
     normal = Normal(0.0, 1.0)
-    side = round(len(drawn) ** 0.5)
-    half = (1 - 2 * EDGE) / (side - 1) / 2  # of a drawn digit's width
+    side = round(len(decoded) ** 0.5)
+    half = (1 - 2 * EDGE) / (side - 1) / 2  # of a digit's width
     low, high = EDGE - half, 1 - EDGE + half
     ticks = normal.cdf(torch.tensor(TICKS).float()).tolist()
     with plt.rc_context(STYLE):
         fig, (left, right) = plt.subplots(1, 2, figsize=(10, 5.8), layout="compressed",
                                           sharex=True, sharey=True)  # fmt: skip
-        show_image(left, tiled(drawn, side), extent=(low, high, low, high))
+        show_image(left, tiled(decoded, side), extent=(low, high, low, high))
         digit_scatter(right, normal.cdf(codes), labels)
         left.set(title="every place of the prior, decoded")
         right.set(title="where digits are encoded", xlim=(low, high), ylim=(low, high))
         for ax in (left, right):
             ax.set_axis_on()
             ax.grid(False)
-            ax.set(aspect="equal", xlabel="first number", xticks=ticks, yticks=ticks,
+            ax.set(aspect="equal", xlabel="first latent dimension", xticks=ticks, yticks=ticks,
                    xticklabels=TICKS, yticklabels=TICKS)  # fmt: skip
-        left.set_ylabel("second number")
+        left.set_ylabel("second latent dimension")
         fig.suptitle(title)
     return fig
 

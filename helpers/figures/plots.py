@@ -5,18 +5,17 @@ C 1 or 3; rows, titles, labels and sides in inches (`cell`) mean the same in all
 """
 
 import io
-import math
 from pathlib import Path
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from IPython import get_ipython
 from IPython.display import Image as IPythonImage
 from IPython.display import display
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from helpers.analysis.metrics import psnr
 from helpers.system.files import replacing
@@ -29,7 +28,28 @@ SAME = 3  # of 255: a difference that nobody sees
 SPECKS = 20  # pixels that may differ by more
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKERS = "osD^vPX"
-STYLE = {
+SEEN = (
+    "axes",
+    "errorbar",
+    "figure",
+    "font",
+    "grid",
+    "hatch",
+    "image",
+    "legend",
+    "lines",
+    "markers",
+    "mathtext",
+    "patch",
+    "path",
+    "savefig",
+    "scatter",
+    "text",
+    "xtick",
+    "ytick",
+)
+# Whatever the reader's own style is: Matplotlib's defaults of all that is seen, and ours
+STYLE = {k: v for k, v in matplotlib.rcParamsDefault.items() if k.split(".")[0] in SEEN} | {
     "figure.facecolor": "white", "savefig.facecolor": "white",
     "font.size": 9, "axes.titlesize": 10, "figure.titlesize": 10, "figure.titleweight": "bold",
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3,
@@ -206,19 +226,25 @@ def by_latent_dim(errors, title):
 
 
 def write_figure(fig, path):
-    """Write a figure as a PNG in true colour, show it in the notebook, and close it.
+    """Write a figure as a PNG, show it in the notebook, and close it.
 
     A file that looks the same is left as it is, so that a run which changes nothing writes
-    nothing. A figure that takes more than `MAX_BYTES` is drawn with fewer pixels. The notebook
-    shows, and keeps, a smaller JPEG. The figure's title is the alternative text, in the notebook
-    and in the PNG. Of several processes only the first does anything.
+    nothing. The notebook shows, and keeps, a smaller JPEG. The figure's title is the alternative
+    text, in the notebook and in the PNG. Of several processes only the first does anything.
     """
     if is_main_process():
         title = title_of(fig) or Path(path).stem
-        picture, png = encoded(fig, title)
+        png, dpi = io.BytesIO(), DPI
+        with plt.rc_context(STYLE):  # ticks take their colours only now
+            fig.savefig(png, dpi=dpi, metadata={"Title": title})
+            while png.tell() > MAX_BYTES:
+                dpi *= 0.9
+                png = io.BytesIO()
+                fig.savefig(png, dpi=dpi, metadata={"Title": title})
+        picture = Image.open(png).convert("RGB")
         if not looks_like(path, picture):
             with replacing(path) as part:
-                part.write_bytes(png)
+                part.write_bytes(png.getvalue())
         show(picture, title)
     plt.close(fig)
 
@@ -235,23 +261,6 @@ def title_of(fig):
     """The title of a figure, or of its first axes, on one line; empty where there is none."""
     titles = (fig.get_suptitle(), *(ax.get_title() for ax in fig.axes))
     return " ".join(next(filter(None, titles), "").split())
-
-
-def encoded(fig, title):
-    """The figure as a Pillow image, and as the bytes of a PNG, of at most `MAX_BYTES`."""
-    words = PngImagePlugin.PngInfo()
-    words.add_itxt("Title", title)
-    dpi, png = DPI, bytes(MAX_BYTES + 1)
-    while len(png) > MAX_BYTES:
-        fig.set_dpi(dpi)
-        canvas = FigureCanvasAgg(fig)
-        canvas.draw()
-        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-        buffer = io.BytesIO()
-        picture.save(buffer, "png", pnginfo=words)
-        png = buffer.getvalue()
-        dpi *= 0.97 * math.sqrt(MAX_BYTES / len(png))  # pixels go with its square
-    return picture, png
 
 
 def looks_like(path, picture):

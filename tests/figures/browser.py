@@ -48,7 +48,7 @@ MACHINE = """\
 cvae = load_experiment("cvae")
 torch.manual_seed(0)
 hands = 0.9 * torch.randn(9, cvae.latent_dim)
-digit_machine(cvae.decode, hands, {"first number": torch.eye(cvae.latent_dim)[0]})"""
+digit_machine(cvae.decode, hands, {"first dimension": torch.eye(cvae.latent_dim)[0]})"""
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +145,6 @@ def test_a_number_is_written_and_a_word_is_refused_in_a_sentence(page):
     page.wait_for_timeout(1000)
     written = seen(page, 1)
     text.fill("31a15")
-    page.get_by_text("cannot be written").wait_for()
+    page.get_by_text("must be of 1 to 12 digits").wait_for()
     assert seen(page, 1) == written
     assert not page.locator(".jp-OutputArea-output[data-mime-type*=error]").count()

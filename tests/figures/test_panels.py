@@ -6,7 +6,6 @@ import io
 import numpy as np
 import pytest
 import torch
-from ipywidgets import Button
 from PIL import Image
 
 from helpers.figures.panels import digit_machine, face_editor
@@ -55,23 +54,14 @@ def test_a_slider_moves_the_code_and_the_picture(editor, decoded):
     editor.controls["years"].value = -1.5
     assert asked[-1].tolist() == [[0, 0, 0, 0], [1, -3, 0, 0]]
     assert editor.picture.value != before
-    editor.controls["test face"].value = 3
+    editor.controls["face"].value = 3
     assert asked[-1].tolist() == [[2, 2, 2, 2], [3, -1, 2, 2]]
     assert editor.message.value == ""
 
 
-def test_start_again_puts_everything_back(editor):
-    before = editor.picture.value
-    editor.controls["smile"].value = -2.0
-    editor.controls["test face"].value = 2
-    (button,) = (child for child in editor.children if isinstance(child, Button))
-    button.click()
-    assert editor.picture.value == before and editor.controls["smile"].value == 1.0
-
-
 def test_a_number_is_written_in_one_hand(machine, decoded):
     machine.controls["number"].value = "1789"
-    machine.controls["handwriting"].value = 2
+    machine.controls["hand"].value = 2
     machine.controls["slant"].value = 0.5
     machine.controls["digit"].value = 3
     codes, labels = decoded[0][-1]
@@ -80,22 +70,12 @@ def test_a_number_is_written_in_one_hand(machine, decoded):
     assert shown(machine).shape[1] > shown(machine).shape[0]
 
 
-@pytest.mark.parametrize(
-    ("typed", "sentence"),
-    [
-        ("12a4", "'a' cannot be written"),
-        ("½²", "'½' cannot be written"),
-        ("٣", "cannot be written"),
-        ("<script>", "cannot be written"),
-        ("   ", "1 to 12 digits, got 0"),
-        ("1" * 13, "1 to 12 digits, got 13"),
-    ],
-)
-def test_what_cannot_be_written_is_said_in_the_panel(machine, typed, sentence):
+@pytest.mark.parametrize("typed", ["12a4", "½²", "٣", "<script>", "   ", "1" * 13])
+def test_what_cannot_be_written_is_said_in_the_panel(machine, typed):
     before = machine.picture.value
     machine.controls["number"].value = typed
-    said = machine.message.value.replace("&#x27;", "'")
-    assert sentence in said and "must" in said and "<" not in said
+    said = machine.message.value
+    assert "number must be of 1 to 12 digits, such as 1789, got" in said and "<" not in said
     assert machine.picture.value == before
     machine.controls["number"].value = " 42 "
     assert machine.message.value == "" and machine.picture.value != before

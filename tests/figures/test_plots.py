@@ -10,6 +10,8 @@ from torch.nn import functional as F
 
 from helpers.analysis.metrics import psnr
 from helpers.figures import plots
+from helpers.figures.drawings import unet_drawing
+from helpers.figures.maps import draws_and_codes
 from helpers.figures.plots import DPI, curves, face_rows, image_grid, show_saved, write_figure
 
 
@@ -89,12 +91,42 @@ def test_a_figure_is_written_in_true_colour_and_closed(images, tmp_path):
     assert not plt.get_fignums()
     assert [file.name for file in path.parent.iterdir()] == ["figure.png"]
     with Image.open(path) as image:
-        assert image.mode == "RGB" and image.info["Title"] == "title"
+        assert image.info["Title"] == "title"
         assert all(abs(a - b) <= 1 for a, b in zip(image.size, size, strict=True))
-        pixels = np.asarray(image).astype(float)
+        pixels = np.asarray(image.convert("RGB")).astype(float)
     assert (pixels[0, 0] == 255).all()  # white, in a dark theme too
     found = pixels[round(y0) + 1 : round(y1) - 1, round(x0) + 1 : round(x1) - 1].mean((0, 1))
     assert found == pytest.approx(255 * images[0, :, 1:-1, 1:-1].mean((1, 2)).numpy(), abs=2)
+
+
+@pytest.mark.parametrize("style", ["dark_background", "Solarize_Light2", "ggplot", "fast"])
+def test_the_readers_style_does_not_change_our_figures(images, tmp_path, style):
+    history = pd.DataFrame({"epoch": [1, 2], "train_loss": [4.0, 2.0], "val_loss": [5.0, 3.0]})
+    labels = torch.arange(50) % 10
+    codes = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    figures = (
+        lambda: curves({"VAE": history}, "title"),
+        lambda: image_grid([images[:3]], "title", ["faces"], list("abc")),
+        lambda: draws_and_codes(codes, codes, labels, "title"),
+        unet_drawing,
+    )
+    pixels = []
+    for used in ("default", style):
+        with plt.style.context(used):
+            for i, figure in enumerate(figures):
+                write_figure(figure(), tmp_path / used / f"{i}.png")
+        pixels.append(
+            [np.asarray(Image.open(path)) for path in sorted((tmp_path / used).iterdir())]
+        )
+    assert all(map(np.array_equal, *pixels))
+
+
+def test_the_drawing_has_the_sizes_of_each_level():
+    words = texts(unet_drawing(width=8, latent_dim=32))
+    for level in ("8 x 32 x 32", "16 x 16 x 16", "32 x 8 x 8"):
+        assert words.count(level) == 2
+    assert {"64 x 4 x 4", "code: 32", "input\n3 x 64 x 64"} <= set(words)
+    assert sum(word.startswith("skip") for word in words) == 4
 
 
 @pytest.mark.slow
