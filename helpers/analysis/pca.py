@@ -98,7 +98,7 @@ def load_or_fit_pca(images, components, seed=42):
     def build(folder):
         save_file(fit_pca(images, components, seed).state_dict(), folder / "pca.safetensors")
 
-    folder = cache.prepared(cache.CACHE_DIRS, "pca", made_from, build)
+    folder = cache.prepared("pca", made_from, build)
     layer = PCALayer(components, images.shape[-1])
     layer.load_state_dict(load_file(folder / "pca.safetensors"))
     return layer.eval()

@@ -1,49 +1,59 @@
 """The attribute table of LFW: 73 scores a photo, by the classifiers of Kumar et al. (ICCV 2009)."""
 
-import math
-import re
+import csv
 import unicodedata
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from helpers.system import validation
-
-ATTRIBUTES = (
-    "Male", "Asian", "White", "Black", "Baby", "Child", "Youth", "Middle Aged", "Senior",
-    "Black Hair", "Blond Hair", "Brown Hair", "Bald", "No Eyewear", "Eyeglasses", "Sunglasses",
-    "Mustache", "Smiling", "Frowning", "Chubby", "Blurry", "Harsh Lighting", "Flash",
-    "Soft Lighting", "Outdoor", "Curly Hair", "Wavy Hair", "Straight Hair", "Receding Hairline",
-    "Bangs", "Sideburns", "Fully Visible Forehead", "Partially Visible Forehead",
-    "Obstructed Forehead", "Bushy Eyebrows", "Arched Eyebrows", "Narrow Eyes", "Eyes Open",
-    "Big Nose", "Pointy Nose", "Big Lips", "Mouth Closed", "Mouth Slightly Open",
-    "Mouth Wide Open", "Teeth Not Visible", "No Beard", "Goatee", "Round Jaw", "Double Chin",
-    "Wearing Hat", "Oval Face", "Square Face", "Round Face", "Color Photo", "Posed Photo",
-    "Attractive Man", "Attractive Woman", "Indian", "Gray Hair", "Bags Under Eyes",
-    "Heavy Makeup", "Rosy Cheeks", "Shiny Skin", "Pale Skin", "5 o' Clock Shadow",
-    "Strong Nose-Mouth Lines", "Wearing Lipstick", "Flushed Face", "High Cheekbones",
-    "Brown Eyes", "Wearing Earrings", "Wearing Necktie", "Wearing Necklace",
-)  # fmt: skip
+NEEDED = {"person", "imagenum", "Male", "Smiling", "Frowning", "Eyeglasses", "Mustache", "Senior"}
 
 
 def read_attributes(path):
     """Read `lfw_attributes.txt`, with real-valued or with binarised scores.
 
     It is tab-separated, in UTF-8: comment lines, a header line "#<TAB>person<TAB>imagenum...",
-    then a line a photo. Columns are found by their names. Returns a DataFrame (n, 73) of float32,
-    columns in the order of `ATTRIBUTES`, rows in the file's, indexed by (person, imagenum).
-    A ValueError names the line that is wrong.
+    then a line a photo. Returns a DataFrame (n, 73) of float32, in the file's order, indexed by
+    (person, imagenum). A ValueError names the line that is wrong.
     """
     try:
         with open(path, encoding="utf-8-sig") as file:
-            lines = enumerate(file, start=1)
-            rows = dict(_rows(path, _header(path, lines), lines))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no attribute table: it is no text in UTF-8") from error
-    if not rows:
-        raise ValueError(f"{path} has a header but no rows")
-    index = pd.MultiIndex.from_tuples(rows, names=["person", "imagenum"])
-    return pd.DataFrame(np.stack(list(rows.values())), index=index, columns=list(ATTRIBUTES))
+            lines = enumerate((line.strip("#\t\n").split("\t") for line in file), start=1)
+            number, columns = next((line for line in lines if "person" in line[1]), (0, []))
+        if missing := NEEDED.difference(columns):
+            raise ValueError(f"line {number}: no column named {', '.join(sorted(missing))}")
+        cells = pd.read_csv(
+            path, sep="\t", encoding="utf-8-sig", header=None, skiprows=number, dtype=str,
+            skip_blank_lines=False, keep_default_na=False, quoting=csv.QUOTE_NONE,
+        )  # fmt: skip
+        if cells.shape[1] != len(columns):
+            raise ValueError(
+                f"line {number + 1}: {cells.shape[1]} columns, expected {len(columns)}"
+            )
+        cells.index += number + 1  # the lines' numbers
+        return _as_numbers(cells.set_axis(columns, axis=1).fillna(""))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no attribute table: it is no text in UTF-8") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is no attribute table, or damaged: {error}") from None
+
+
+def _as_numbers(cells):
+    """The scores in a table of texts; a ValueError names the line that is wrong."""
+    cells = cells[(cells != "").any(axis=1)]
+    values = cells.drop(columns="person").apply(pd.to_numeric, errors="coerce")
+    wrong = ~(values.abs() < np.finfo(np.float32).max)  # not NaN either
+    wrong["imagenum"] |= values["imagenum"] % 1 != 0
+    if wrong.any(axis=None):
+        line, name = wrong.stack().idxmax()
+        raise ValueError(f"line {line}: {name} must be a number, got {cells[name][line]!r}")
+    people = cells["person"].str.strip().map(partial(unicodedata.normalize, "NFC"))
+    index = pd.MultiIndex.from_arrays([people, values.pop("imagenum").astype(int)])
+    if (twice := index.duplicated()).any():
+        line = cells.index[twice.argmax()]
+        raise ValueError(f"line {line}: {index[twice.argmax()]} is in a line above, too")
+    return values.astype(np.float32).set_axis(index.set_names(["person", "imagenum"]))
 
 
 def sure_labels(attrs):
@@ -56,57 +66,7 @@ def sure_labels(attrs):
     `attrs` is the whole DataFrame of scores, since a column's third depends on its rows; the labels
     are a DataFrame of bool like it.
     """
-    validation.kinds(pd.DataFrame, "a DataFrame of scores", attrs=attrs)
     positive = attrs.where(attrs > 0)
     binarised = positive.max() == positive.min()
     least = positive.quantile(1 / 3).where(~binarised, 0)
     return attrs > least
-
-
-def _header(path, lines):
-    """The names of the columns."""
-    for number, line in lines:
-        columns = line.lstrip("#").strip().split("\t")
-        if "person" not in columns or "imagenum" not in columns:
-            continue
-        missing = [name for name in ATTRIBUTES if name not in columns]
-        if missing:
-            raise ValueError(f"{path}, line {number}: no column named {missing[:5]}")
-        if len(set(columns)) < len(columns):
-            raise ValueError(f"{path}, line {number}: two columns have the same name")
-        return columns
-    raise ValueError(f"{path} is no attribute table: no line names person and imagenum")
-
-
-def _rows(path, columns, lines):
-    """The photo and its scores, line by line."""
-    line_of = {}
-    for number, line in lines:
-        if not line.strip() or line.startswith("#"):
-            continue
-        where = f"{path}, line {number}:"
-        cells = line.strip("\n").split("\t")
-        if len(cells) != len(columns):
-            raise ValueError(f"{where} {len(cells)} columns, expected {len(columns)}")
-        row = dict(zip(columns, cells, strict=True))
-        person = unicodedata.normalize("NFC", row["person"].strip())
-        if not person or not re.fullmatch(r" *[0-9]{1,9} *", row["imagenum"]):
-            got = f"got {row['person']!r} and {row['imagenum']!r}"
-            raise ValueError(f"{where} expected a person and an image number, {got}")
-        photo = person, int(row["imagenum"])
-        if photo in line_of:
-            raise ValueError(f"{where} {photo} is in line {line_of[photo]} too. Delete one line.")
-        line_of[photo] = number
-        scores = np.array([_number(row[name]) for name in ATTRIBUTES])
-        valid = np.abs(scores) < np.finfo(np.float32).max  # not NaN either
-        if not valid.all():
-            name = ATTRIBUTES[valid.argmin()]
-            raise ValueError(f"{where} {name} must be a finite number, got {row[name]!r}")
-        yield photo, scores.astype(np.float32)
-
-
-def _number(text):
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from helpers.data.downloads import download
-from helpers.data.photos import listing
 
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist"  # the mirror that torchvision tries first
 MD5 = {  # of the files as torchvision has them, unpacked
@@ -18,12 +17,7 @@ MD5 = {  # of the files as torchvision has them, unpacked
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
-PACKED_BYTES = {
-    "train-images-idx3-ubyte": 9912422, "train-labels-idx1-ubyte": 28881,
-    "t10k-images-idx3-ubyte": 1648877, "t10k-labels-idx1-ubyte": 4542,
-}  # fmt: skip
-PLACES = ["MNIST/raw", "MNIST", "mnist", "mnist-dataset", "."]  # below the data folder
-KAGGLE = Path("/kaggle/input/mnist-dataset")
+PLACES = ("MNIST/raw", "mnist-dataset", ".", "/kaggle/input/mnist-dataset")
 HOW = "Get it with: python get_dataset.py, or set DATA_DIR to a folder that has MNIST/raw/."
 
 
@@ -32,12 +26,11 @@ def read_mnist(data_dir):
 
     Its files may be packed, have a dot in their names, or lie in folders of their own names, as
     Kaggle has them. Returns uint8 images (n, 28, 28) and int64 labels (n,) to train on, and the
-    same to test on. ConnectionError, or FileNotFoundError, if a file cannot be had, or put there.
+    same to test on. A ConnectionError says that a file cannot be had, or not be put there.
     """
     arrays = []
     for name in MD5:
-        path = find(Path(data_dir), name) or fetch(Path(data_dir), name)
-        content = unpacked(path, name)
+        content = unpacked(find(data_dir, name), name)
         if "labels" in name:  # after a header of 8 bytes, a byte for each
             arrays.append(np.frombuffer(content, np.uint8, offset=8).astype(np.int64))
         else:
@@ -46,42 +39,31 @@ def read_mnist(data_dir):
 
 
 def find(data_dir, name):
-    """The path of a file of MNIST, or None."""
-    names = [name, name.replace("-idx", ".idx")]
-    for folder in (*(data_dir / place for place in PLACES), KAGGLE):
-        for path in (folder / name for name in names):
-            for candidate in (path, path / path.name, path.with_name(f"{path.name}.gz")):
-                if candidate.is_file():
-                    return candidate
-    return None
-
-
-def fetch(data_dir, name):
-    raw = data_dir / "MNIST" / "raw"
-    packed = raw / f"{name}.gz"
-    missing = f"no {name} in {raw}, packed or not (found {listing(raw)}; in {data_dir}: "
-    missing += f"{listing(data_dir)})"
+    """The path of a file of MNIST, after a download where it is not there."""
+    dotted = name.replace("-idx", ".idx")
+    for folder in (data_dir / place for place in PLACES):
+        for file in (name, f"{name}.gz", dotted, f"{name}/{name}", f"{dotted}/{dotted}"):
+            if (folder / file).is_file():
+                return folder / file
+    path = data_dir / "MNIST" / "raw" / f"{name}.gz"
     try:
-        download(f"{URL}/{packed.name}", packed, check=partial(unpacked, name=name))
+        download(f"{URL}/{path.name}", path, check=partial(unpacked, name=name))
     except ConnectionError as error:
-        raise ConnectionError(f"{missing}, and {error}. {HOW}") from None
-    except OSError as error:
-        raise FileNotFoundError(f"{missing}, and it cannot be put there: {error}. {HOW}") from error
-    return packed
+        raise ConnectionError(f"no {name} in {path.parent}, and {error}. {HOW}") from None
+    return path
 
 
 def unpacked(path, name):
-    """The content of a file of MNIST, checked."""
+    """The content of a file of MNIST, checked: other data sets have files of the same names."""
     content = Path(path).read_bytes()
     try:
         content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        damage = "its MD5 is another"
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        damage = str(error)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        content = b""
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != MD5[name]:
         raise ValueError(
-            f"{path} is not the file of MNIST, or it is cut off or damaged ({damage}). Move it "
-            "away, and get it anew with: python get_dataset.py"
+            f"{path} is not the file of MNIST, or it is cut off or damaged. Move it away, and get "
+            "it anew with: python get_dataset.py"
         )
     return content
 

@@ -1,105 +1,88 @@
 """Downloads that are either whole or not there. The addresses are in lfw.py and digits.py."""
 
 import os
-import shutil
-import time
-from pathlib import Path
 
 import pooch
 import requests
-from filelock import FileLock
-from urllib3.exceptions import ProtocolError, ReadTimeoutError
+from requests import exceptions
+from urllib3.exceptions import LocationValueError
 
-WAITS = (1, 3)  # seconds between attempts
+from helpers.data.cache import new_folder
+from helpers.system.files import locked
+
+RETRIES = 2  # after one second, and after two
 TIMEOUT = (4, 15)  # seconds, to connect and between two packets
 MAY_PASS = {408, 429, 500, 502, 503, 504}  # HTTP statuses that are worth another attempt
+ADVICE = "(set HTTPS_PROXY to the right one, or unset it)"
+REASONS = (  # kinds of errors, and a few words: the messages of requests name objects, and nest
+    (exceptions.ProxyError, f"the proxy refuses, or cannot be reached {ADVICE}"),
+    (exceptions.SSLError, "its certificate is refused (where your network inspects traffic, set "
+     "REQUESTS_CA_BUNDLE to the file with its certificate)"),
+    ((exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError),
+     "the server cannot be reached, does not answer, or breaks off"),
+    (exceptions.RequestException, "the server's answer cannot be used"),
+    (OSError, "REQUESTS_CA_BUNDLE must name a file of certificates, or be unset"),
+    (ValueError, "what came is not the published file"),
+)  # fmt: skip
 
 
 def download(url, path, known_hash=None, check=None):
     """Download a file, unless it is there.
 
     It is put in place once its hash is right ("sha256:...", None where nobody has published one),
-    and `check(path)` raises no ValueError. A server that is busy, hangs up or falls silent in the
-    middle, is asked again; one that cannot be reached is not, so that being offline costs no time.
-    A ConnectionError says why the file could not be had, another OSError why not written.
+    and `check(path)` raises no ValueError. A server that breaks off or is busy is asked again; one
+    that cannot be reached is not, so that being offline costs no time. A ConnectionError says why
+    the file cannot be had, or not be put there.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.parent / ".download"
-    with FileLock(path.parent / ".download.lock"):
-        try:
+    pooch.get_logger().setLevel("WARNING")  # it would ask students to note down a hash
+    progress = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16, timeout=TIMEOUT)
+    try:
+        with new_folder(path.parent) as part, locked(path.parent / ".download.lock"):
             if path.exists():  # another process was quicker
                 return
-            for wait in (*WAITS, None):
-                shutil.rmtree(part, ignore_errors=True)
-                try:
-                    file = retrieve(url, part / path.name, known_hash)
-                    if check:
-                        check(file)
-                    os.replace(file, path)
-                    return
-                except (requests.RequestException, ValueError) as error:
-                    answer = getattr(error, "response", None)
-                    passing = answer is not None and answer.status_code in MAY_PASS
-                    if wait is None or not (passing or broke_off(error)):
-                        raise ConnectionError(f"{url} cannot be had: {reason(error)}") from None
-                    time.sleep(wait)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+            if wrong := what_is_wrong(url, busy=MAY_PASS):
+                raise ConnectionError(f"{url} cannot be had: {wrong}")
+            registry, urls = {path.name: known_hash}, {path.name: url}
+            fetcher = pooch.create(part, "", registry=registry, urls=urls, retry_if_failed=RETRIES)
+            file = fetcher.fetch(path.name, downloader=progress)
+            if check:
+                check(file)
+            os.replace(file, path)
+    except ConnectionError:
+        raise
+    except (requests.RequestException, ValueError) as error:
+        raise ConnectionError(f"{url} cannot be had: {reason(error, url)}") from None
+    except OSError as error:
+        raise ConnectionError(f"{path} cannot be put there: {error}. Set DATA_DIR.") from error
 
 
-def retrieve(url, path, known_hash):
-    pooch.get_logger().setLevel("WARNING")  # it would ask students to note down a hash
-    downloader = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16, timeout=TIMEOUT)
-    return pooch.retrieve(url, known_hash, path.name, path.parent, downloader=downloader)
-
-
-def what_is_wrong(url, least, most):
+def what_is_wrong(url, least=0, busy=()):
     """Ask what a server would send: "", or what is wrong with it. Downloads nothing.
 
-    A file of `least` to `most` bytes is expected, or one whose size the server does not say.
+    A file of at least `least` bytes is expected, or one of the statuses `busy`.
     """
     headers = {"Accept-Encoding": "identity"}  # else the size is of something else
     try:
         # GET and not HEAD: some hosts' signed addresses are good for nothing else
-        answer = requests.get(url, stream=True, timeout=TIMEOUT, headers=headers)
-        answer.close()  # before the content comes
-        answer.raise_for_status()
-    except requests.RequestException as error:
-        return reason(error)
-    kind = answer.headers.get("Content-Type", "")
+        with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as answer:
+            if answer.status_code not in busy:
+                answer.raise_for_status()
+    except (OSError, ValueError) as error:
+        return reason(error, url)
     size = answer.headers.get("Content-Length", "")
-    if kind.startswith("text/html"):
+    if least and answer.headers.get("Content-Type", "").startswith("text/html"):
         return "a web page comes in place of the file"
-    if size.isdigit() and not least <= int(size) <= most:
-        return f"{int(size):,} bytes are offered, expected {least:,} to {most:,}"
+    if size.isdigit() and int(size) < least:
+        return f"{int(size):,} bytes are offered, expected at least {least:,}"
     return ""
 
 
-def broke_off(error):
-    """Whether there was a connection, which then ended or fell silent."""
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return True
-    cause = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
-    return isinstance(cause, (ProtocolError, ReadTimeoutError))
-
-
-REASONS = {  # kind of error -> a few words; the messages of requests name objects, and nest
-    requests.exceptions.SSLError: "its certificate is refused (where your network inspects traffic,"
-    " set REQUESTS_CA_BUNDLE to the file with its certificate)",
-    requests.exceptions.ProxyError: "the proxy refuses, or cannot be reached (set HTTPS_PROXY to "
-    "the right one, or unset it)",
-    requests.ConnectionError: "the server cannot be reached, or does not answer",
-    requests.Timeout: "the server cannot be reached, or does not answer",
-}
-
-
-def reason(error):
+def reason(error, url):
+    """A few words on why a request has failed."""
     if isinstance(error, requests.HTTPError):
         return f"the server answered {error.response.status_code} {error.response.reason}"
-    if broke_off(error):
-        return "the connection broke off"
-    if not isinstance(error, requests.RequestException):
-        return "what came is not the published file"
-    kinds = (words for kind, words in REASONS.items() if isinstance(error, kind))
-    return next(kinds, f"the server's answer cannot be used ({type(error).__name__})")
+    of_address = (exceptions.InvalidURL, exceptions.InvalidSchema, LocationValueError)
+    proxies = requests.utils.get_environ_proxies(url)
+    if isinstance(error, of_address) and requests.utils.select_proxy(url, proxies):
+        return f"the proxy's address cannot be used {ADVICE}"
+    return next(words for kind, words in REASONS if isinstance(error, kind))

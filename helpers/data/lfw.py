@@ -1,10 +1,11 @@
 """Labeled Faces in the Wild: where it is found, where it is had from, what is made of it."""
 
+import contextlib
 import hashlib
 import json
-import os
 import re
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,21 +14,21 @@ import pandas as pd
 
 from helpers.data.attributes import read_attributes
 from helpers.data.downloads import download
-from helpers.data.photos import ARCHIVES, count_photos, has_photos, listing, photo_name, read_photos
+from helpers.data.photos import as_text, is_picture, photo_name, read_photos
 
-PHOTOS = 13_233  # in each of the archives
+SIZE, CROP = (250, 250), (80, 80)  # of LFW's photos, and what is cut off of them
 TABLE = "lfw_attributes.txt"
 TABLE_ROWS = 13_143
 HOW = "Get it with: python get_dataset.py, or set DATA_DIR to a folder that has it."
-KINDS = {  # how the photos are aligned, best first, and what their folder or archive is called
-    "lfw-deepfunneled": "lfw-deepfunneled",
-    "lfw_funneled": "lfw-funneled",
-    "lfw": "lfw",
-}
-# Folders and archives that hold those: scikit-learn's, torchvision's, and Kaggle's.
-AROUND = {"lfwhome", "lfwpy", "lfwdataset", "archive"}
+# How the photos are aligned, best first, and what their folder or archive is called
+KINDS = {"lfw-deepfunneled": "lfw-deepfunneled", "lfw_funneled": "lfw[_-]funneled", "lfw": "lfw"}
+SUFFIX = r"\.tgz|\.tar\.gz|\.tar|\.zip"
+COPY = r"( \(\d+\))?"  # browsers number a second download
+# Below the data folder: scikit-learn's, torchvision's, Kaggle's by hand, by kaggle, by kagglehub
+PLACES = ("lfw_home", "lfw-py", "archive", "lfw-dataset", "lfw-dataset/versions/*", "versions/*")
+KAGGLES = ("archive.zip", "lfw-dataset.zip")  # with a folder of the deep-funneled photos in it
 KAGGLE = Path("/kaggle/input")
-COPY = re.compile(r"[ _-]*(\(\d+\)|copy)$")
+MOUNTED = ("*", "d/*/*", "datasets/*/*")  # below it
 
 
 class Source(NamedTuple):
@@ -37,134 +38,121 @@ class Source(NamedTuple):
     url: str
     file: str  # what it is called in the data folder
     known_hash: str | None
-    megabytes: tuple  # at least, at most
+    megabytes: int  # at least
 
 
 # The release of the course whose homework this is; torchvision (datasets/lfw.py) publishes the MD5
 # of its archives. The mirror on figshare and its SHA-256 are scikit-learn's (datasets/_lfw.py).
 COURSE = "https://github.com/hse-aml/intro-to-dl/releases/download/v0.4"
 FIGSHARE = "https://ndownloader.figshare.com/files"
+CAVE = "https://www.cs.columbia.edu/CAVE/databases/pubfig/download"
 SOURCES = (
     Source("lfw-deepfunneled", f"{COURSE}/lfw-deepfunneled.tgz", "lfw-deepfunneled.tgz",
-           "md5:68331da3eb755a505a502b5aacb3c201", (90, 130)),
-    Source("lfw-deepfunneled",
-           "https://www.kaggle.com/api/v1/datasets/download/jessicali9530/lfw-dataset",
-           "lfw-deepfunneled.zip", None, (90, 150)),
+           "md5:68331da3eb755a505a502b5aacb3c201", 90),
     Source("lfw_funneled", f"{FIGSHARE}/5976015", "lfw-funneled.tgz",
-           "sha256:b47c8422c8cded889dc5a13418c4bc2abbda121092b3533a83306f90d900100a", (220, 260)),
+           "sha256:b47c8422c8cded889dc5a13418c4bc2abbda121092b3533a83306f90d900100a", 220),
     Source("lfw", f"{FIGSHARE}/5976018", "lfw.tgz",
-           "sha256:055f7d9c632d7370e6fb4afc7468d40f970c34a80d4c6f50ffec63f5a8d536c0", (160, 200)),
-    Source(TABLE, f"https://www.cs.columbia.edu/CAVE/databases/pubfig/download/{TABLE}", TABLE,
-           None, (4, 50)),
-    Source(TABLE, f"{COURSE}/{TABLE}", TABLE, None, (4, 50)),
+           "sha256:055f7d9c632d7370e6fb4afc7468d40f970c34a80d4c6f50ffec63f5a8d536c0", 160),
+    Source(TABLE, f"{CAVE}/{TABLE}", TABLE, None, 4),
+    Source(TABLE, f"{COURSE}/{TABLE}", TABLE, None, 4),
 )  # fmt: skip
 
 
-def plain(name):
-    """A name without its suffix, case, hyphens and "(1)": systems and browsers vary these."""
-    name = name.lower()
-    for suffix in (*ARCHIVES, ".txt"):
-        name = name.removesuffix(suffix)
-    return re.sub(r"[ _-]", "", COPY.sub("", name))
+def find_photos(data_dir, name, kinds):
+    """The kind and the path of the photos, a folder or an archive; they are downloaded if need be.
 
-
-KNOWN = {*map(plain, KINDS.values()), *AROUND}  # other names are of somebody's own photos
-
-
-def find_photos(data_dir, names):
-    """The kind and the path of the best aligned photos, a folder or an archive; None without any.
-
-    `names` says by kind, the best first, what their folder or archive may be called.
+    `kinds` are those that will do, the best first. `name` is what they are called: one that is not
+    LFW's is of somebody's own photos.
     """
-    kinds = {plain(Path(name).name): kind for kind, name in names.items()}
-    folders = [*places(data_dir), *((data_dir / name).parent for name in names.values())]
+    if name not in KINDS:
+        for path in entries((data_dir / name).parent):
+            if re.fullmatch(f"{re.escape(Path(name).name)}({SUFFIX})?", path.name):
+                return kinds[0], path
+        raise FileNotFoundError(f"no {name} in {data_dir} (found {listing(data_dir)}). {HOW}")
     found = {}
-    for path in [data_dir, *(p for folder in dict.fromkeys(folders) for p in entries(folder))]:
-        name = plain(path.name)
-        if path.is_file() and name in kinds and path.name.lower().endswith(ARCHIVES):
-            found.setdefault(kinds[name], path)
-        elif path.is_file() and name in AROUND and path.suffix.lower() == ".zip":
-            found.setdefault(kind_inside(path, kinds), path)
-        elif path.is_dir() and name in kinds:
-            for folder in [path, *entries(path)]:  # Kaggle's archive nests the folder
-                if plain(folder.name) in kinds and has_photos(folder):
-                    found.setdefault(kinds[plain(folder.name)], folder)
-    return next(((kind, found[kind]) for kind in names if kind in found), None)
-
-
-def places(data_dir):
-    """The folders to look into."""
-    around = [folder for folder in entries(data_dir) if plain(folder.name) in AROUND]
-    return [data_dir, *around, *entries(KAGGLE)]
-
-
-def entries(folder):
-    """What is in a folder: folders first, then files, those with the shortest names first."""
-    try:
-        inside = sorted(os.scandir(folder), key=lambda e: (e.is_file(), len(e.name), e.name))
-    except OSError:  # no folder, or closed
-        return []
-    return [Path(entry) for entry in inside]
-
-
-def kind_inside(path, kinds):
-    """The kind of the photos in an archive that is not named after them."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            folders = {part for name in archive.namelist() for part in name.split("/")[:-1]}
-    except (zipfile.BadZipFile, OSError):
-        return next(iter(kinds.values()))  # whoever reads it will say that it is damaged
-    inside = {plain(folder) for folder in folders}
-    return next((kind for name, kind in kinds.items() if name in inside), None)
-
-
-def download_photos(data_dir, names):
-    """Download the photos of the best kind that can be had; as `find_photos`."""
-    missing = (
-        f"no LFW photos in {data_dir} (looked for a folder or an archive named "
-        f"{' or '.join(names.values())}; found {listing(data_dir)})"
-    )
-    if not all(plain(name) in KNOWN for name in names.values()):
-        raise FileNotFoundError(f"{missing}. {HOW}")
-    best = [kind for kind in names if kind != "lfw"] or ["lfw"]  # raw ones only if asked for
-    source = first_that_answers(missing, [s for s in SOURCES if s.what in best], data_dir)
+    for path in [*entries(data_dir, PLACES), *entries(KAGGLE, MOUNTED), data_dir]:
+        found.setdefault(kind_of(path), path)
+    for kind in kinds:
+        if kind in found:
+            return kind, found[kind]
+    if others := [path.name for path in entries(data_dir) if is_own(path)]:
+        print(
+            f"NOTE: {as_text(', '.join(others[:8]))} in {data_dir} is under no name that is looked "
+            "for, and is not used: photos of your own belong into lfw-deepfunneled/Some_Name/ there"
+        )
+    best = [kind for kind in kinds if kind != "lfw"] or kinds  # raw ones only if asked for
+    looked_for = f" (looked for a folder or an archive named {' or '.join(kinds)})"
+    source = first_that_answers(best, data_dir, f"LFW photos{looked_for}")
     return source.what, data_dir / source.file
 
 
-def find_or_download_table(data_dir, attrs_name, photos):
-    """The path of the attribute table."""
-    if (data_dir / attrs_name).is_dir():
-        words = "is a folder, it must be the attribute table. Move it away."
-        raise ValueError(f"{data_dir / attrs_name} {words} {HOW}")
-    inside = [path for place in [*places(data_dir), photos.parent] for path in entries(place)]
-    for path in [data_dir / attrs_name, *inside]:
-        right = plain(path.name) == plain(Path(attrs_name).name)
-        if right and path.suffix.lower() == Path(attrs_name).suffix.lower() and path.is_file():
+def entries(root, places=()):
+    """What lies in a folder and in places below it: folders first; of versions, the newest."""
+    folders = [root]
+    for place in places:
+        folders += sorted(root.glob(place), key=lambda p: (len(p.name), p.name), reverse=True)
+    found = []
+    for folder in folders:
+        with contextlib.suppress(OSError):  # closed
+            found += sorted(folder.glob("[!.]*"), key=lambda path: (path.is_file(), path.name))
+    return found
+
+
+def listing(folder):
+    """What is in a folder, for a message: a few names."""
+    names = [as_text(path.name) + "/" * path.is_dir() for path in entries(folder)]
+    return ", ".join([*names[:8], *["..."] * (len(names) > 8)]) or "nothing"
+
+
+def kind_of(path):
+    """The kind of photos that a folder or an archive is named after; None for others."""
+    name = path.name.lower()
+    for kind, pattern in KINDS.items():
+        if path.is_file() and re.fullmatch(f"{pattern}{COPY}({SUFFIX})", name):
+            return kind
+        if path.is_dir() and re.fullmatch(pattern, name):
+            return kind if any(map(Path.is_file, path.rglob("[!.]*"))) else None
+    if name in KAGGLES and path.is_file():
+        try:
+            with zipfile.ZipFile(path) as archive:
+                inside = archive.namelist()
+        except zipfile.BadZipFile:  # whoever reads it will say that it is damaged
+            return "lfw-deepfunneled"
+        return "lfw-deepfunneled" if any("lfw-deepfunneled" in file for file in inside) else None
+    return None
+
+
+def is_own(path):
+    """Whether it looks like photos of one's own, under a name that is not looked for."""
+    if path.is_dir():
+        return any(is_picture(file.name) for file in [*path.glob("*"), *path.glob("*/*")])
+    return is_picture(path.name) or path.suffix.lower() in {".zip", ".tgz", ".tar", ".rar", ".7z"}
+
+
+def find_table(data_dir, name, photos):
+    """The path of the attribute table; it is downloaded if need be, for photos of LFW."""
+    pattern = re.escape(Path(name).stem) + COPY + re.escape(Path(name).suffix)
+    around = [*entries(data_dir, PLACES), *entries(KAGGLE, MOUNTED), *entries(photos.parent)]
+    for path in [data_dir / name, *around]:
+        if path.is_file() and (path == data_dir / name or re.fullmatch(pattern, path.name)):
             return path
-    missing = f"no {attrs_name} in {data_dir} (found {listing(data_dir)})"
-    if attrs_name != TABLE or plain(photos.name) not in KNOWN:
-        raise FileNotFoundError(f"{missing}. {HOW}")
-    first_that_answers(missing, [source for source in SOURCES if source.what == TABLE], data_dir)
-    return data_dir / TABLE
+    if name != TABLE or not kind_of(photos):
+        raise FileNotFoundError(f"no {name} in {data_dir} (found {listing(data_dir)}). {HOW}")
+    return data_dir / first_that_answers([TABLE], data_dir, TABLE).file
 
 
-def first_that_answers(missing, sources, data_dir):
-    """Download from the first of the sources that has what is expected.
-
-    FileNotFoundError if it cannot be put into `data_dir`; ConnectionError if none has it.
-    """
+def first_that_answers(what, data_dir, missing):
+    """Download from the first source that has what is expected; ConnectionError if none has it."""
     failures = []
-    for source in sources:
-        check = {TABLE: check_table, "lfw-deepfunneled.zip": check_zip}.get(source.file)
+    for source in (source for kind in what for source in SOURCES if source.what == kind):
+        check = check_table if source.what == TABLE else None
         try:
             download(source.url, data_dir / source.file, source.known_hash, check)
             return source
         except ConnectionError as error:
             failures.append(str(error))
-        except OSError as error:
-            words = f"{missing}, and it cannot be put there: {error}. {HOW}"
-            raise FileNotFoundError(words) from error
-    raise ConnectionError(f"{missing}, and {'; '.join(failures)}. {HOW}")
+    found = f"no {missing} in {data_dir} (found {listing(data_dir)})"
+    raise ConnectionError(f"{found}, and {'; '.join(failures)}. {HOW}")
 
 
 def check_table(path):
@@ -174,62 +162,57 @@ def check_table(path):
         raise ValueError(f"{path} is not whole")
 
 
-def check_zip(path):
-    """Kaggle gives no hash either."""
-    if count_photos(Path(path)) != PHOTOS:
-        raise ValueError(f"{path} is not the data set")
-
-
 def fingerprint(path):
-    """What changes when the file or the folder of people does; not when a photo is overwritten."""
-    if path is None:
-        return None
-    if path.is_file():
-        return [str(path), path.stat().st_size, path.stat().st_mtime_ns]
-    people = sorted((entry.name, entry.stat().st_mtime_ns) for entry in os.scandir(path))
-    digest = hashlib.sha256(json.dumps(people).encode()).hexdigest()
-    return [str(path), digest, path.stat().st_mtime_ns]
+    """What changes when a file does, or one in a folder."""
+    files = sorted(path.rglob("*")) if path and path.is_dir() else [path] * bool(path)
+    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return [str(path), hashlib.sha256(json.dumps(stats).encode()).hexdigest()]
 
 
-def build(folder, path, table, crop, size, kind):
+def build(folder, kind, path, table, crop, size):
     """Join the photos and the attribute table on person and image number, and keep them.
 
     Without a table (None), or where it has no row for any of them, all photos are taken, and there
     are no attributes.
     """
     attrs = read_attributes(table) if table else None
-    photos, skipped = read_photos(path, crop, size)
-    own = attrs is not None and photos.keys().isdisjoint(photo_name(*row) for row in attrs.index)
-    if own or attrs is None:
-        people = [(person.replace("_", " "), imagenum) for person, imagenum in sorted(photos)]
-        index = pd.MultiIndex.from_tuples(people, names=["person", "imagenum"])
-        attrs = pd.DataFrame(index=index)
-    names = [photo_name(*row) for row in attrs.index]
+    report = {"photos": as_text(str(path)), "attributes": table and as_text(str(table))}
+    photos, report["skipped"] = read_photos(path, partial(frame, crop, report), size)
+    names = [photo_name(*row) for row in attrs.index] if table else []
     if len(set(names)) < len(names):
         raise ValueError(f"{table} lists a person both with spaces and with underscores.")
+    report["of_others"] = bool(table) and photos.keys().isdisjoint(names)
+    if not table or report["of_others"]:
+        names = sorted(photos)
+        people = [(person.replace("_", " "), imagenum) for person, imagenum in names]
+        attrs = pd.DataFrame(index=pd.MultiIndex.from_tuples(people, names=["person", "imagenum"]))
     found = np.array([name in photos for name in names])
-    array = np.empty((found.sum(), size[1], size[0], 3), np.uint8)
-    for i, row in enumerate(np.flatnonzero(found)):
-        array[i] = photos.pop(names[row])
-    save_photos(folder, array)
-    report = {
-        "photos": str(path), "attributes": str(table) if table else None, "skipped": skipped,
-        "rows_without_photo": int((~found).sum()), "photos_without_row": len(photos),
-        "of_others": own,
-    }  # fmt: skip
-    save_attributes(folder, attrs[found], {"source": kind, "report": report})
+    report["rows_without_photo"] = int((~found).sum())
+    report["photos_without_row"] = len(photos) - int(found.sum())
+    photos = np.stack([photos[name] for name in names if name in photos])
+    save(folder, photos, attrs[found], {"source": kind, "report": report})
 
 
-def save_photos(folder, photos):
-    """As `np.save`, of which one cannot tell that the disk is full."""
-    with open(folder / "photos.npy", "wb") as file:
+def frame(crop, report, size):
+    """The box to cut out of photos: of another size than LFW's, the square in the middle."""
+    (width, height), (dx, dy) = size, crop
+    if size != SIZE and crop == CROP:
+        report["size"] = size
+        dx, dy = (max(0, width - height) // 2, max(0, height - width) // 2)
+    if width <= 2 * dx or height <= 2 * dy:
+        raise ValueError(
+            f"dx={dx}, dy={dy} must leave something of the photos, which are {width}x{height} in "
+            f"{report['photos']}. Use smaller dx and dy."
+        )
+    return dx, dy, width - dx, height - dy
+
+
+def save(folder, photos, attrs, about):
+    """Write photos, their attributes, and `about` (what JSON can hold), without pickling."""
+    with open(folder / "photos.npy", "wb") as file:  # np.save does not say that a disk is full
         header = np.lib.format.header_data_from_array_1_0(photos)
         np.lib.format.write_array_header_1_0(file, header)
         file.write(photos.data)
-
-
-def save_attributes(folder, attrs, about):
-    """Write a table of `read_attributes`, and `about` (what JSON can hold), without pickling."""
     person, imagenum = zip(*attrs.index, strict=True)
     np.savez(
         folder / "attrs.npz", scores=attrs.to_numpy(np.float32), imagenum=np.int64(imagenum),
@@ -237,11 +220,12 @@ def save_attributes(folder, attrs, about):
     )  # fmt: skip
 
 
-def load_attributes(folder):
+def load(folder):
+    """What `save` has written: the photos, mapped into memory, and the attributes."""
     with np.load(folder / "attrs.npz", allow_pickle=False) as saved:
         index = pd.MultiIndex.from_arrays(
             [saved["person"], saved["imagenum"]], names=["person", "imagenum"]
         )
         attrs = pd.DataFrame(saved["scores"], index=index, columns=saved["columns"])
         attrs.attrs.update(json.loads(str(saved["about"])))
-    return attrs
+    return np.load(folder / "photos.npy", mmap_mode="r", allow_pickle=False), attrs

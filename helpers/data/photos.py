@@ -1,39 +1,104 @@
-"""Reading the photos of LFW in parallel: from a folder, or straight out of an archive."""
+"""Pictures: one reader for LFW's and for one's own; all of a folder, or straight out of an archive.
 
+Nothing is ever unpacked, so that no name in an archive leads anywhere.
+"""
+
+import contextlib
 import errno
-import gzip
 import io
-import itertools
 import os
 import re
-import struct
 import tarfile
 import unicodedata
 import zipfile
-import zlib
-from collections import Counter, deque
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
+from itertools import count, islice
 from pathlib import PurePosixPath
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-ARCHIVES = (".tgz", ".tar.gz", ".tar", ".zip")
-PHOTO = re.compile(r"([^.].*)_(\d{1,9})\.(?:jpe?g|png)", re.IGNORECASE)
-THREADS = min(8, os.cpu_count() or 1)
-BATCH = 32  # photos that a thread decodes in one go
-# Far above any set of faces, and small enough to stop an archive that is made to fill the memory.
-MAX_MEMBERS = 1_000_000
-MAX_BYTES = 16 << 20
-MAX_PHOTO_BYTES = 1 << 20
-MAX_TOTAL_BYTES = 16 << 30
-MAX_PIXELS = 16_000_000
-DAMAGED = (  # what gzip, tarfile and zipfile raise, and what they let pass that breaks on damage
-    gzip.BadGzipFile, zlib.error, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError,
-    struct.error, OverflowError, ValueError,
-)  # fmt: skip
+NOT_READ = {".heic", ".heif", ".jxl", ".dng"}  # telephones' own formats: named, as unreadable
+MOST_BYTES = 64 << 20  # of a picture in an archive: one that is made to do harm claims more
+BATCH = 64  # pictures in memory at once
+
+
+def read_picture(source):
+    """A PIL image in RGB, upright, 16 bits scaled to 8, on white where it is transparent.
+
+    `source` is a path, a binary file or bytes. A ValueError says why it cannot be read.
+    """
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            ImageOps.exif_transpose(image, in_place=True)
+            if image.mode[0] in "IF":  # convert() would clip instead of scale
+                values = np.asarray(image, np.float32)
+                tops = [65535] if ";16" in image.mode else [1, 255, 65535, values.max()]
+                top = next(top for top in tops if top >= values.max())
+                image = Image.fromarray(np.uint8(np.maximum(values, 0) * (255 / top)))
+            if image.has_transparency_data:
+                image = image.convert("RGBA")
+                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            image.load()
+            return image if image.mode == "RGB" else image.convert("RGB")
+    except UnidentifiedImageError:  # its message names an object
+        raise ValueError("no picture of a format that is read") from None
+    except Exception as error:  # on damaged files, decoders raise all kinds
+        if isinstance(error, OSError) and error.errno:  # no such file, or it may not be read
+            raise
+        raise ValueError(str(error)) from error
+
+
+def read_photos(path, frame, size):
+    """All photos of a folder or an archive, cut by `frame` and resized to `size`, in parallel.
+
+    Returns uint8 arrays (dimy, dimx, 3) by `photo_name`, of the photos of the size that most of the
+    first ones have, and why others were not used, by their paths. `frame` says of that size which
+    box to cut from them.
+    """
+    files, skipped, cuts, box = pictures(path), {}, {}, None
+    with (
+        tqdm(desc=f"reading {path.name}", unit=" photos", leave=False, disable=None) as bar,
+        ThreadPoolExecutor() as pool,
+    ):
+        while batch := dict(islice(files, BATCH)):
+            photos = list(pool.map(read_or_say, batch.values()))
+            bar.update(len(photos))
+            sizes = Counter(photo.size for photo in photos if not isinstance(photo, str))
+            if box is None and sizes:
+                ((common, _),) = sizes.most_common(1)
+                box = frame(common)
+            for file, photo in zip(batch, photos, strict=True):
+                if isinstance(photo, str):
+                    skipped[file] = photo
+                elif photo.size == common:
+                    cuts[file] = np.asarray(photo.crop(box).resize(size))
+                else:
+                    skipped[file] = "{}x{} pixels, most are {}x{}".format(*photo.size, *common)
+    photos = {}
+    for file, name in names_of(cuts).items():
+        if name is None or name in photos:
+            skipped[file] = f"another {name[0]}, {name[1]}" if name else "in no person's folder"
+        else:
+            photos[name] = cuts[file]
+    if not photos:
+        why = "".join(f"; {file}: {why}" for file, why in islice(skipped.items(), 1))
+        raise ValueError(
+            f"{path} has no photo that can be used (expected Some_Name/Some_Name_0001.jpg, or "
+            f"pictures of any name in each person's folder; {len(skipped)} were unusable{why})"
+        )
+    return photos, skipped
+
+
+def read_or_say(source):
+    """As `read_picture`; or, as a str, why it cannot be read."""
+    try:
+        return read_picture(source)
+    except (ValueError, OSError) as error:
+        return str(error)
 
 
 def photo_name(person, imagenum):
@@ -41,187 +106,85 @@ def photo_name(person, imagenum):
     return unicodedata.normalize("NFC", person).replace(" ", "_"), int(imagenum)
 
 
-def name_in(file):
-    """The `photo_name` of a file, by its path; None if it is no photo."""
-    match = PHOTO.fullmatch(PurePosixPath(file).name)
-    return photo_name(*match.groups()) if match else None
+def names_of(files):
+    """The `photo_name` of each file: as it is called, or numbered within a person's folder."""
+    folders = {file: PurePosixPath("/", file).parent for file in files}
+    top = len(PurePosixPath(os.path.commonpath(folders.values())).parts) if folders else 0
+    names, numbers = {}, defaultdict(lambda: count(1))
+    for file, folder in folders.items():
+        people = [photo_name(part, 0)[0] for part in folder.parts[top:]]
+        match = re.fullmatch(r"(.+)_(\d{1,9})", PurePosixPath(file).stem)
+        names[file] = photo_name(*match.groups()) if match else None
+        if people and (not match or names[file][0] not in people):
+            names[file] = people[0], None
+    taken = set(names.values())
+    for file, name in names.items():
+        if name and name[1] is None:
+            numbered = ((name[0], number) for number in numbers[name[0]])
+            names[file] = next(candidate for candidate in numbered if candidate not in taken)
+    return names
 
 
-def read_photos(path, crop, size):
-    """Read, crop and resize all photos of a folder or an archive, in parallel.
-
-    Returns uint8 arrays (dimy, dimx, 3) by `photo_name`, of the photos of the most frequent size,
-    and why others were not used, by their paths. `crop` and `size` as `fetch_dataset` has them.
-    """
-    paths, sizes, photos, skipped = {}, {}, {}, {}
-
-    def contents():
-        for file, content in members(path):
-            name = name_in(file)
-            if name in paths:
-                skipped[file] = f"the same photo as {paths[name]}"
-            elif isinstance(content, bytes) and name and len(content) > MAX_PHOTO_BYTES:
-                skipped[file] = f"over {MAX_PHOTO_BYTES:,} bytes"
-            elif name:
-                paths[name] = file
-                yield name, content
-
-    bar = tqdm(desc=f"reading {path.name}", unit=" photos", leave=False, disable=None)
-    with bar, ThreadPoolExecutor(THREADS) as pool:
-        for batch in mapped(pool, partial(decode_all, crop=crop, size=size), contents()):
-            for name, photo_size, pixels in batch:
-                if isinstance(pixels, Exception):
-                    skipped[paths[name]] = f"{type(pixels).__name__}: {pixels}"
-                else:
-                    sizes[name], photos[name] = photo_size, pixels
-            bar.update(len(batch))
-    if not photos:
-        reasons = "".join(f"; {file}: {why}" for file, why in list(skipped.items())[:1])
-        raise ValueError(
-            f"{path} has no photo that can be used (expected Some_Name/Some_Name_0001.jpg in it; "
-            f"{len(skipped)} were unusable{reasons})"
-        )
-    common = Counter(sizes.values()).most_common(1)[0][0]
-    if common[0] <= 2 * crop[0] or common[1] <= 2 * crop[1]:
-        raise ValueError(
-            f"dx={crop[0]}, dy={crop[1]} must leave something of the photos, which are "
-            f"{common[0]}x{common[1]} in {path}. Use smaller dx and dy."
-        )
-    for name, other in sizes.items():
-        if other != common:
-            skipped[paths[name]] = "{}x{} pixels, most are {}x{}".format(*other, *common)
-            del photos[name]
-    return photos, skipped
-
-
-def mapped(pool, function, items):
-    """Like `pool.map` over batches of the items, but never more than a few batches ahead."""
-    pending = deque()
-    while batch := list(itertools.islice(items, BATCH)):
-        pending.append(pool.submit(function, batch))
-        if len(pending) > 2 * THREADS:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()
-
-
-def decode_all(photos, crop, size):
-    decoded = []
-    for row, content in photos:
-        try:
-            decoded.append((row, *decode(content, crop, size)))
-        except UnidentifiedImageError:  # its message names an object
-            decoded.append((row, None, ValueError("no JPEG or PNG")))
-        except Exception as error:  # on damaged files, decoders raise all kinds
-            decoded.append((row, None, error))
-    return decoded
-
-
-def decode(content, crop, size):
-    """Size of the photo, and its pixels after cropping and resizing; None if nothing is left."""
-    content = io.BytesIO(content) if isinstance(content, bytes) else content
-    with Image.open(content, formats=("JPEG", "PNG")) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise ValueError(f"over {MAX_PIXELS:,} pixels")
-        photo = upright_rgb(image)
-    (dx, dy), (width, height) = crop, photo.size
-    if width <= 2 * dx or height <= 2 * dy:
-        return photo.size, None
-    return photo.size, np.asarray(photo.crop((dx, dy, width - dx, height - dy)).resize(size))
-
-
-def upright_rgb(image):
-    if "exif" in image.info:
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16 bits: convert() would clip instead of scale
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    image.load()
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def members(path):
-    """All files of a folder or an archive, as (path within, content as bytes or path).
-
-    Nothing is ever unpacked, so that no member's path leads anywhere.
-    """
+def pictures(path):
+    """Each picture of a folder or an archive, as (path within, content as bytes or path)."""
     if path.is_dir():
         for file in sorted(path.rglob("*")):
-            if file.is_file():
-                yield file.relative_to(path).as_posix(), file
+            name = as_text(file.relative_to(path).as_posix())
+            if is_picture(name) and file.is_file():
+                yield name, file
         return
-    total = 0
     try:
-        archive = zip_members(path) if path.suffix.lower() == ".zip" else tar_members(path)
-        for count, (name, size, read) in enumerate(archive, start=1):
-            total += size
-            if count > MAX_MEMBERS or size > MAX_BYTES or total > MAX_TOTAL_BYTES:
-                raise ValueError(
-                    f"refused at {name!r}: at most {MAX_MEMBERS:,} files of {MAX_BYTES:,} bytes "
-                    f"are read, {MAX_TOTAL_BYTES:,} bytes together"
-                )
-            yield name, read()
-    except (*DAMAGED, OSError) as error:
+        for name, size, read in (zip_members if zipfile.is_zipfile(path) else tar_members)(path):
+            if is_picture(name := as_text(name)):
+                if size > MOST_BYTES:
+                    raise ValueError(f"{name} is over {MOST_BYTES:,} bytes")
+                yield name, read()
+    except Exception as error:  # on damage, gzip, tarfile and zipfile raise all kinds
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise  # the disk's fault: not found, not allowed
-        raise ValueError(
-            f"{path} is cut off or damaged ({error}). Move it away, and get it anew."
-        ) from error
+        why = str(error).split("\n")[0]
+        words = f"{path} is cut off or damaged ({why}). Move it away, and get it anew."
+        raise ValueError(words) from error
 
 
 def zip_members(path):
     """(name, size, function that reads it) of each file."""
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            if not member.is_dir():
-                yield member.filename, member.file_size, partial(archive.read, member)
+            name = member.filename
+            with contextlib.suppress(UnicodeError):  # UTF-8 that is not said to be
+                name = name.encode("cp437").decode()
+            yield name, member.file_size, partial(archive.read, member)
 
 
 def tar_members(path):
     """As `zip_members`; each file must be read before the next one is asked for."""
-    with open(path, "rb") as start:
-        packed = start.read(2) == b"\x1f\x8b"  # some browsers unpack it, and keep the name
-    with (
-        gzip.open(path) if packed else open(path, "rb") as file,
-        tarfile.open(fileobj=file, mode="r|", bufsize=1 << 18, tarinfo=StrictHeader) as tar,
-    ):
-        for member in tar:
+    with tarfile.open(path) as archive:
+        for member in archive:
             if member.isreg():
-                yield member.name, member.size, tar.extractfile(member).read
-            tar.members.clear()  # tarfile would keep them all
-        while rest := file.read(1 << 20):  # to the end, where gzip's checksum is
-            yield "padding", len(rest), bytes
+                yield member.name, member.size, archive.extractfile(member).read
+        while rest := archive.fileobj.read(1 << 20):  # to the end, where gzip's checksum is
+            if rest.strip(b"\0"):
+                raise tarfile.ReadError("a header is damaged")  # tarfile stops without a word
 
 
-class StrictHeader(tarfile.TarInfo):
-    """tarfile stops without a word at a damaged header, as if the archive ended there."""
-
-    @classmethod
-    def frombuf(cls, buf, encoding, errors):
-        try:
-            header = super().frombuf(buf, encoding, errors)
-        except tarfile.EOFHeaderError:  # the regular end
-            raise
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(str(error)) from error
-        if header.size > MAX_BYTES:  # here, as tarfile reads some members by itself
-            raise tarfile.ReadError(f"{header.name!r} is over {MAX_BYTES:,} bytes")
-        return header
+def is_picture(name):
+    """Whether a file is one by its name; what begins with a dot, and macOS's copies, are none."""
+    hidden = any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+    return not hidden and PurePosixPath(name).suffix.lower() in suffixes()
 
 
-def count_photos(path):
-    """How many photos an archive has; each is read, so that its checksum is compared."""
-    return len({name_in(file) for file, _ in members(path)} - {None})
+@cache
+def suffixes():
+    Image.init()
+    read = {end for end, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    return read | NOT_READ
 
 
-def has_photos(folder):
-    """Whether photos lie in a folder or in one of its folders."""
-    return any(PHOTO.fullmatch(path.name) for level in ("*", "*/*") for path in folder.glob(level))
-
-
-def listing(folder):
-    """What is in a folder, for a message: a few names."""
-    if not folder.is_dir():
-        return "no such folder"
-    names = sorted(path.name + "/" * path.is_dir() for path in folder.glob("[!.]*"))
-    more = [f"{len(names) - 8:,} more"] if len(names) > 8 else []
-    return ", ".join([*names[:8], *more]) or "nothing"
+def as_text(name):
+    """A file's name as text: what is no UTF-8 is taken for Latin-1, backslashes for slashes."""
+    name = name.encode("utf-8", "surrogateescape")
+    try:
+        return name.decode().replace("\\", "/")
+    except UnicodeDecodeError:
+        return name.decode("latin-1").replace("\\", "/")

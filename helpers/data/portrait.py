@@ -1,14 +1,14 @@
 """A photograph of one's own, cut as the training faces are."""
 
-import io
-import math
 import os
 from functools import cache
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from skimage.data import lbp_frontal_face_cascade_filename
 from skimage.feature import Cascade
+
+from helpers.data.photos import read_picture
 
 SIZE = 64  # pixels, of the face that comes out
 LONGEST = 800  # pixels, of the picture in which the face is looked for
@@ -31,21 +31,27 @@ def cut_face(photo, error):
     arrays (N, 64, 64, 3) how unlike the training faces each is: (N,). Returns uint8 (64, 64, 3). A
     ValueError says that it is no picture that can be read, or has no face, several, or a small one.
     """
-    picture = read_picture(photo)
-    shrunk = picture.copy()
-    shrunk.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
-    found = find_faces(np.asarray(shrunk))
-    if not found:
-        smallest = math.ceil(SMALLEST * picture.width / shrunk.width)
+    name = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else "this picture"
+    try:
+        path = os.path.expanduser(photo) if isinstance(photo, str) else photo
+        of_array = isinstance(photo, np.ndarray)
+        picture = Image.fromarray(photo).convert("RGB") if of_array else read_picture(path)
+    except (ValueError, TypeError) as error:
         raise ValueError(
-            f"no face was found in {name_of(photo)}: take a photo from the front, upright, in "
-            f"which the face is at least {smallest} pixels wide"
+            f"{name} cannot be read as a picture ({error}). Save it anew as JPEG or PNG, of at "
+            "most 100 million pixels; HEIC, a telephone's own format, is not read"
+        ) from None
+    found = find_faces(picture)
+    if not found:
+        raise ValueError(
+            f"no face was found in {name}: take a photo from the front, upright, or cut it so that "
+            f"the face fills a third of its width, and is at least {SMALLEST} pixels wide"
         )
     if len(found) > 1:
-        raise ValueError(f"{len(found)} faces were found in {name_of(photo)}: cut out one of them")
-    x, y, side = (value * picture.width / shrunk.width for value in found[0])
+        raise ValueError(f"{len(found)} faces were found in {name}: cut out one of them")
+    x, y, side = found[0]
     frames = np.stack([
-        cut(picture, x + (0.5 + dx) * side, y + (0.5 + dy) * side, zoom * INNER * side)
+        cut(picture, x + dx * side, y + dy * side, zoom * INNER * side)
         for zoom in ZOOMS for dx in SHIFTS for dy in SHIFTS
     ])  # fmt: skip
     return frames[np.argmin(error(frames))]
@@ -62,49 +68,26 @@ def cut(picture, x, y, side):
     return np.asarray(picture.resize((SIZE, SIZE), Image.Resampling.LANCZOS, box=box))
 
 
-def read_picture(photo):
-    """A PIL image in RGB, upright."""
-    if isinstance(photo, np.ndarray):
-        if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-            raise ValueError(
-                f"photo must be uint8 of shape (H, W, 3), got {photo.dtype} of {photo.shape}"
-            )
-        return Image.fromarray(photo)
-    source = io.BytesIO(photo) if isinstance(photo, bytes) else os.path.expanduser(photo)
-    try:
-        with Image.open(source) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, Image.DecompressionBombError, SyntaxError) as error:
-        if getattr(error, "errno", None) is not None:  # no such file, or it may not be read
-            raise
-        raise ValueError(
-            f"{name_of(photo)} cannot be read as a picture ({error}). Save it as JPEG or PNG, of "
-            "at most 100 million pixels; HEIC, a telephone's own format, is not read"
-        ) from None
-
-
-def find_faces(pixels):
-    """Boxes (x, y, side) of the faces in uint8 (H, W, 3), the largest first; none overlap."""
-    if min(pixels.shape[:2]) < SMALLEST:
+def find_faces(picture):
+    """Middle and side (x, y, side) of the faces in a PIL image, the largest first; none overlap."""
+    shrunk = picture.copy()
+    shrunk.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    if min(shrunk.size) < SMALLEST:
         return []
     boxes = detector().detect_multi_scale(
-        pixels, scale_factor=1.1, step_ratio=1, min_size=(SMALLEST, SMALLEST),
-        max_size=pixels.shape[:2],
+        np.asarray(shrunk), scale_factor=1.1, step_ratio=1, min_size=(SMALLEST, SMALLEST),
+        max_size=shrunk.size[::-1],
     )  # fmt: skip
-    boxes = sorted(((b["c"], b["r"], b["width"]) for b in boxes), key=lambda box: -box[2])
     found = []
-    for x, y, side in boxes:
-        apart = [abs(x - a + (side - s) / 2) > s / 2 or abs(y - b + (side - s) / 2) > s / 2
-                 for a, b, s in found]  # fmt: skip
+    for box in sorted(boxes, key=lambda box: -box["width"]):
+        side = box["width"]
+        x, y = box["c"] + side / 2, box["r"] + side / 2
+        apart = [abs(x - a) > s / 2 or abs(y - b) > s / 2 for a, b, s in found]
         if all(apart) and (not found or side > 0.7 * found[0][2]):
             found.append((x, y, side))
-    return found
+    return [tuple(value * picture.width / shrunk.width for value in face) for face in found]
 
 
 @cache
 def detector():
     return Cascade(lbp_frontal_face_cascade_filename())
-
-
-def name_of(photo):
-    return os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else "this picture"

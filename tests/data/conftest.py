@@ -24,7 +24,7 @@ def own_cache_and_no_network(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "CACHE_DIRS", [tmp_path / "cache"])
     monkeypatch.setattr(lfw, "TABLE_ROWS", len(PHOTOS))
     monkeypatch.setattr(lfw, "KAGGLE", tmp_path / "no kaggle")
-    monkeypatch.setattr(downloads, "WAITS", (0, 0))
+    monkeypatch.setattr(downloads, "RETRIES", 0)
 
 
 class Answering(http.server.BaseHTTPRequestHandler):

@@ -7,7 +7,10 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-from helpers.data.attributes import ATTRIBUTES
+ATTRIBUTES = [
+    "Male", "Senior", "Blond Hair", "Eyeglasses", "Mustache", "Smiling", "Frowning", "Wearing Hat",
+    "5 o' Clock Shadow",
+]  # fmt: skip
 
 PEOPLE = {
     "Ada Lovelace": 3, "Alan Turing": 2, "Émilie du Châtelet": 1, "Grace Hopper": 2,
@@ -21,11 +24,19 @@ def photo_path(person, imagenum):
     return f"{name}/{name}_{imagenum:04d}.jpg"
 
 
-def jpeg(seed, size=(250, 250)):
+def picture(seed, size=(250, 250)):
     rough = np.random.default_rng(seed).integers(0, 256, (10, 10, 3), np.uint8)
+    return Image.fromarray(rough).resize(size)
+
+
+def encoded(image, kind, **options):
     file = io.BytesIO()
-    Image.fromarray(rough).resize(size).save(file, "JPEG")
+    image.save(file, kind, **options)
     return file.getvalue()
+
+
+def jpeg(seed, size=(250, 250)):
+    return encoded(picture(seed, size), "JPEG")
 
 
 JPEGS = {photo_path(*photo): jpeg(i) for i, photo in enumerate(PHOTOS)}
