@@ -14,7 +14,7 @@ def add_noise(images, sigma, generator=None):
         Standard deviation in units of the image's range.
     generator : torch.Generator on the device of `images`, or None
     """
-    validation.tensors("N C H W", 0, 1, any_device=True, images=images)
+    validation.images(0, 1, images=images)
     low, high = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
     strength = _uniform(len(images), low, high, images, generator).view(-1, 1, 1, 1)
     noise = torch.randn(images.shape, generator=generator, device=images.device)
@@ -36,7 +36,7 @@ def occlude(images, share=(0.2, 0.4), generator=None):
     occluded : float tensor like `images`
     mask : bool tensor (B, 1, H, W), True inside the rectangle
     """
-    validation.tensors("N C H W", 0, 1, any_device=True, images=images)
+    validation.images(0, 1, images=images)
     count, _, height, width = images.shape
     rows = _spans(count, height, *share, images, generator)
     columns = _spans(count, width, *share, images, generator)

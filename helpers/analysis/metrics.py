@@ -301,6 +301,8 @@ def _features(features_a, features_b):
 
 def _check(recon, images):
     """Images of bytes or of another size would give a number, too."""
-    validation.tensors("N C H W", recon=recon)
-    validation.tensors("N C H W", 0, 1, images=images)
-    validation.same_shape(recon=recon, images=images)
+    validation.images(recon=recon)
+    validation.images(0, 1, images=images)
+    if recon.shape != images.shape:
+        got = f"{tuple(recon.shape)} and {tuple(images.shape)}"
+        raise ValueError(f"recon and images must have one shape, got {got}")
