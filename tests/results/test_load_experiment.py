@@ -1,7 +1,5 @@
 """What the notebooks define, and the models that they have trained, from outside of them."""
 
-import os
-
 import nbformat
 import pandas as pd
 import pytest
@@ -9,9 +7,8 @@ import torch
 
 from helpers import notebooks
 from helpers.notebooks import definitions, load_experiment
-from helpers.results.weights import save_weights
+from helpers.results.experiments import Experiments
 
-HISTORY = pd.DataFrame({"epoch": [1], "seconds": [1.0]})
 NET = """class Net(torch.nn.Linear):
     def __init__(self, latent_dim):
         super().__init__(2, latent_dim)
@@ -29,34 +26,32 @@ def course(tmp_path, monkeypatch):
         nbformat.v4.new_markdown_cell("Text.", metadata={"tags": ["definitions of words"]}),
     ]
 
-    def add(source=None):
+    def add(source=None, at=None):
         if source is not None:
-            cells.append(nbformat.v4.new_code_cell(source, metadata={"tags": ["definitions"]}))
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "cvae_mnist.ipynb")
+            tags = {"tags": ["definitions"]}
+            cells[at:] = [nbformat.v4.new_code_cell(source, metadata=tags)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "nets.ipynb")
 
     add()
     return add
 
 
-def keep(path, latent_dim=4, name="Net", arguments=None):
-    net = definitions("cvae_mnist").Net(latent_dim)
-    net.__class__ = type(name, (type(net),), {})
-    arguments = {"latent_dim": latent_dim} if arguments is None else arguments
-    save_weights(path, net, {"model": arguments}, HISTORY, path.parent / "shared")
+def no_training(model):
+    return pd.DataFrame({"epoch": [1], "seconds": [1.0]})
+
+
+def keep(output, latent_dim=4):
+    """Train a Net as its notebook does, and leave it below `output`."""
+    experiments = Experiments(output, {"digits": "mnist"}, notebook="nets")
+    net = definitions("nets").Net(latent_dim)
+    experiments.load_or_train_with("maps/net", net, no_training)
     return net
 
 
 def test_only_the_definitions_of_a_notebook_are_run(course):
-    module = definitions("cvae_mnist")
-    assert module.Net(5).latent_dim == 5 and module.Net.__module__ == "cvae_mnist"
+    module = definitions("nets")
+    assert module.Net(5).latent_dim == 5 and module.Net.__module__ == "nets"
     assert "Net" not in globals()
-
-
-@pytest.mark.parametrize("module", ["get_dataset", "helpers.data.lfw", "cvae_mnist"])
-def test_what_our_own_code_uses_must_not_be_deprecated(module):
-    """Warnings from notebooks' definitions too are errors: see pyproject.toml."""
-    with pytest.raises(DeprecationWarning, match="old"):
-        exec("import warnings; warnings.warn('old', DeprecationWarning)", {"__name__": module})
 
 
 @pytest.mark.parametrize(
@@ -68,61 +63,48 @@ def test_what_our_own_code_uses_must_not_be_deprecated(module):
     ],
 )
 def test_a_cell_that_does_not_run_alone_is_named(course, source, why):
-    course(source)
-    with pytest.raises(ImportError, match=f"^cvae_mnist.ipynb, cell 5 fails: {why}") as error:
-        definitions("cvae_mnist")
+    course(source, at=4)
+    with pytest.raises(ImportError, match=f"^nets.ipynb, cell 5 fails: {why}") as error:
+        definitions("nets")
     assert "without magics" in str(error.value)
 
 
-def test_a_trained_model_in_two_lines(course, tmp_path, capsys):
-    net = keep(tmp_path / "cvae" / "model.safetensors")
-    loaded = load_experiment("cvae", tmp_path)
-    assert loaded.latent_dim == 4 and not loaded.training
-    assert torch.equal(loaded.weight, net.weight.half().float())
-    assert capsys.readouterr().out == ""
-
-
-def test_ones_own_weights_are_found_too_and_it_is_said_which_are_taken(course, tmp_path, capsys):
-    own = tmp_path / "cvae" / "own"
-    with pytest.raises(FileNotFoundError, match="no weights of your own in .*own yet"):
-        load_experiment("cvae", tmp_path, own=True)
-    keep(own / "older.safetensors", latent_dim=5)
-    os.utime(own / "older.safetensors", (0, 0))
-    keep(own / "newer.safetensors", latent_dim=6)
-    (own / ".newest.1.part.safetensors").write_bytes(b"of a process that was killed")
-    assert load_experiment("cvae", tmp_path).latent_dim == 6
-    keep(tmp_path / "cvae" / "model.safetensors")
-    assert load_experiment("cvae", tmp_path, own=True).latent_dim == 6
-    assert load_experiment("cvae", tmp_path, own=False).latent_dim == 4
-    assert capsys.readouterr().out == ""
-    assert load_experiment("cvae", tmp_path).latent_dim == 4
-    assert "model.safetensors is taken; your own newer.safetensors with own=True" in (
-        capsys.readouterr().out
-    )
+def test_a_trained_model_in_two_lines_is_the_one_that_was_used_last(course, tmp_path, capsys):
+    for latent_dim in (4, 6, 4):
+        net = keep(tmp_path / "output", latent_dim)
+        capsys.readouterr()
+        loaded = load_experiment("maps/net", tmp_path / "output")
+        assert loaded.latent_dim == latent_dim and not loaded.training
+        assert torch.equal(loaded.weight, net.weight)
+        assert capsys.readouterr().out == ""
 
 
 def test_what_is_unknown_or_not_there_is_named_with_what_there_is(course, tmp_path):
-    with pytest.raises(FileNotFoundError, match="no notebook gan.ipynb; there are: cvae_mnist"):
+    with pytest.raises(FileNotFoundError, match="no notebook gan.ipynb; there are: nets"):
         definitions("gan")
-    with pytest.raises(ValueError, match="no experiment 'gan'; choose one of fc_plain, "):
-        load_experiment("gan")
+    keep(tmp_path)
+    keep(tmp_path / "standin")
+    with pytest.raises(FileNotFoundError, match="no weights of an experiment 'gan'.*: maps/net$"):
+        load_experiment("gan", tmp_path)
+    for path in tmp_path.rglob("model-*"):
+        path.unlink()
     with pytest.raises(FileNotFoundError, match="there are no weights at"):
-        load_experiment("cvae", tmp_path)
+        load_experiment("maps/net", tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "message"),
+    ("source", "message"),
     [
-        ("torch", {}, "'torch' is no model"),
-        ("Gone", {}, "'Gone' is no model"),
-        ("Net", {}, "latent_dim"),
-        ("Net", {"latent_dim": 5}, "Net"),
-        ("Net", {"latent_dim": 10**15}, "memory|alloc|bytes"),
+        ("Net = torch", "'Net' is no model"),
+        ("", "'Net' is no model"),
+        (NET.replace("latent_dim)", "width)"), "latent_dim"),
+        (NET.replace("(2,", "(3,"), "Net"),
     ],
 )
-def test_weights_that_do_not_fit_the_notebook(course, tmp_path, name, arguments, message):
-    path = tmp_path / "cvae" / "model.safetensors"
-    keep(path, name=name, arguments=arguments)
-    with pytest.raises(ValueError, match=f"does not fit cvae_mnist.ipynb .*{message}") as error:
-        load_experiment("cvae", tmp_path)
-    assert str(path) in str(error.value) and "restore both with git" in str(error.value)
+def test_weights_that_do_not_fit_the_notebook_are_named(course, tmp_path, source, message):
+    keep(tmp_path)
+    course(source, at=2)
+    with pytest.raises(ValueError, match=f"does not fit nets.ipynb .*{message}") as error:
+        load_experiment("maps/net", tmp_path)
+    assert str(tmp_path / "maps/net") in str(error.value)
+    assert "restore both with git" in str(error.value)
