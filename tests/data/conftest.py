@@ -15,7 +15,8 @@ NOWHERE = "http://127.0.0.1:1"  # where nobody listens
 
 @pytest.fixture(autouse=True)
 def own_cache_and_no_network(tmp_path, monkeypatch):
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+    names = "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY REQUESTS_CA_BUNDLE CURL_CA_BUNDLE"
+    for name in names.split():
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     nowhere = tuple(source._replace(url=NOWHERE) for source in lfw.SOURCES)

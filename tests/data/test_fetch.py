@@ -166,15 +166,6 @@ def test_own_faces_need_no_table_but_enough_people(tmp_path, capsys, people, eac
     assert pd.Series(out.splitlines()[-1]).str.contains(note).all(), out
 
 
-def test_the_fingerprint_is_of_names_and_numbers(tmp_path):
-    data = []
-    for i, files in enumerate([JPEGS, {name: jpeg(99) for name in JPEGS}, own_faces(4, 3)]):
-        lay_out(tmp_path / str(i), "lfw-deepfunneled", files, table="" if i == 2 else None)
-        data.append(fetch_dataset(data_dir=tmp_path / str(i))[1].attrs["data"])
-    assert data[0] == data[1] and data[0]["photos"] == len(PHOTOS)
-    assert data[0]["fingerprint"] != data[2]["fingerprint"] and len(data[0]["fingerprint"]) == 8
-
-
 # ---- The join and the crop
 
 

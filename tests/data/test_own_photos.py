@@ -60,7 +60,7 @@ def test_numbers_of_names_stay_and_others_take_the_free_ones(tmp_path):
     files = {f"Ada/{n}": encoded(picture(i), kinds[n.split(".")[1]]) for i, n in enumerate(names)}
     lay_out(tmp_path, "lfw", files | {"Bob/Bob_1.jpg": jpeg(9), "no one.jpg": jpeg(7)}, table="")
     _, attrs = loaded(tmp_path)
-    assert [*attrs.index] == [("Ada", i) for i in (1, 2, 3, 4, 5)] + [("Bob", 1)]
+    assert [*attrs.index] == [("Ada", i) for i in (2, 4, 1001, 1002, 1003)] + [("Bob", 1)]
     assert attrs.attrs["report"]["skipped"] == {"no one.jpg": "in no person's folder"}
 
 
@@ -81,6 +81,19 @@ def test_a_folder_of_the_right_name_without_a_picture_is_not_replaced(tmp_path, 
     lay_out(tmp_path, "lfw-deepfunneled", {name: b"something"})
     with pytest.raises(ValueError, match="lfw-deepfunneled has no photo that can be used"):
         fetch_dataset(data_dir=tmp_path)
+
+
+def test_a_picture_of_another_name_gets_nobody_s_scores(tmp_path, capsys):
+    """Not those of a photo that is missing; and that it is left out is said."""
+    files = dict(list(JPEGS.items())[1:])
+    own = {f"Ada Lovelace/selfie {i}.jpg": jpeg(i, (250, 250)) for i in range(91)}
+    lay_out(tmp_path, "lfw", files | own)
+    _, attrs = fetch_dataset(data_dir=tmp_path)
+    assert list(attrs.index) == PHOTOS[1:]
+    assert "1 rows of" in (out := capsys.readouterr().out) and "no usable photo" in out
+    lay_out(tmp_path, "lfw", JPEGS)
+    fetch_dataset(data_dir=tmp_path)
+    assert "91 photos in" in capsys.readouterr().out
 
 
 # ---- Separators and encodings
