@@ -53,6 +53,16 @@ def test_a_fully_connected_model_keeps_its_shapes_and_learns(notebook, pca, face
     assert reached == names_of(model)
 
 
+@pytest.mark.parametrize("activation", ["GELU", "ReLU"])
+@pytest.mark.parametrize("kind", ["Autoencoder", "VAE"])
+def test_an_untrained_plain_model_decodes_grey_and_has_its_activation(notebook, kind, activation):
+    model = getattr(notebook, kind)(LATENT_DIM, width=16, activation=activation)
+    z = torch.randn(4, LATENT_DIM)
+    assert torch.equal(model.decode(z), torch.full((4, 3, 64, 64), 0.5))
+    hidden = model.decoder[:2](z)
+    assert (hidden.min() < 0) == (activation == "GELU")  # only a ReLU is never negative
+
+
 @pytest.mark.parametrize("kind", ["FCAutoencoder", "FCVAE"])
 def test_untrained_deep_models_are_pca(notebook, faces, pca, kind):
     model = built(notebook, pca, kind).eval()
