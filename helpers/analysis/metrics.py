@@ -1,6 +1,5 @@
 """The split by person, errors with their intervals, and distances between sets of images."""
 
-import warnings
 from functools import partial
 
 import numpy as np
@@ -10,10 +9,7 @@ from scipy.stats import bootstrap
 from skimage.metrics import structural_similarity
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.neighbors import NearestNeighbors
-from torch import nn
 from torch.nn import functional as F
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.kid import KernelInceptionDistance
 
 from helpers.analysis.latent import predict
 from helpers.data.tensors import as_floats
@@ -54,12 +50,7 @@ def psnr(recon, images):
 
 
 def psnr_where(recon, images, mask):
-    """PSNR in dB of each image over what `mask` chooses; as `squared_error_where`."""
-    return -10 * np.log10(squared_error_where(recon, images, mask))
-
-
-def squared_error_where(recon, images, mask):
-    """`squared_error` over the pixels that `mask`, bool (N or 1, 1, H, W), chooses: not none."""
+    """PSNR in dB of each image over the pixels that `mask`, bool (N or 1, 1, H, W), chooses."""
     _check(recon, images)
     wanted = [(n, 1, *images.shape[2:]) for n in (len(images), 1)]
     counts = mask.flatten(1).sum(1)
@@ -69,7 +60,8 @@ def squared_error_where(recon, images, mask):
             f"got {validation.describe(mask)}"
         )
     error = (recon.detach().clamp(0, 1) - images).square_().mul_(mask).flatten(1)
-    return (error.sum(1, dtype=torch.float64) / (images.shape[1] * counts)).numpy()
+    error = error.sum(1, dtype=torch.float64) / (images.shape[1] * counts)
+    return -10 * error.log10().numpy()
 
 
 def sharpness(images):
@@ -150,23 +142,6 @@ def bootstrap_ratio(numerators, denominators, people=None):
             "high": float(interval.high), "n": len(above)}  # fmt: skip
 
 
-def reconstruction_scores(recon, images, people=None, error_of_pca=None):
-    """Dict of "test_mse", "test_psnr" (dB) and "test_ssim", each as `bootstrap_interval` gives it.
-
-    With PCA's squared error of each image (N,), too: "mse_minus_pca", the paired difference, and
-    "mse_of_pca", the error as a share of PCA's.
-    """
-    error = squared_error(recon, images)
-    decibels, likeness = -10 * np.log10(error), ssim(recon, images)
-    scores = {"test_mse": error, "test_psnr": decibels, "test_ssim": likeness}
-    found = {name: bootstrap_interval(values, people) for name, values in scores.items()}
-    if error_of_pca is not None:
-        difference = error - error_of_pca
-        found["mse_minus_pca"] = bootstrap_interval(difference, people)
-        found["mse_of_pca"] = float(1 + difference.mean() / error_of_pca.mean())
-    return found
-
-
 def compare(models, images, people=None, baseline=None):
     """How well each of several models reconstructs the same images, as a `Comparison`.
 
@@ -212,55 +187,44 @@ class Comparison:
             mse, psnr, ssim, *compared = found.values()
             rows[name] = {"test MSE": round(mse["value"], 5)}
             if self.baseline is not None:
-                columns = (
-                    f"minus {self.baseline}'s",
-                    "95% interval",
-                    f"share of {self.baseline}'s",
-                )
-                cells = ("", "", "")
+                whose, cells = f"{self.baseline}'s", ("", "", "")
                 if compared:
                     minus, share = compared
                     interval = f"{minus['low']:.5f} to {minus['high']:.5f}"
                     cells = (f"{minus['value']:.5f}", interval, f"{share:.3f}")
+                columns = (f"minus {whose}", "95% interval", f"share of {whose}")
                 rows[name] |= dict(zip(columns, cells, strict=True))
             rows[name] |= {"PSNR (dB)": round(psnr["value"], 2), "SSIM": round(ssim["value"], 3)}
         return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def frechet_distance(features_a, features_b):
-    """Frechet distance, squared, between Gaussians fitted to two sets of features.
+    """Frechet distance, squared, between Gaussians fitted to two sets of features, (N, D) each.
 
-    |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), as torchmetrics computes it, of whatever
-    network's features (Heusel et al., 2017, arXiv 1706.08500, take the Inception network's). It
-    is 0 for equal means and covariances, and compares only within one network's features: arrays
-    (N, D), whose N may differ.
+    |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)). Heusel et al. (2017, arXiv 1706.08500) take
+    the Inception network's features; distances compare only within one network's.
     """
-    sets, as_they_are = _features(features_a, features_b)
-    distance = FrechetInceptionDistance(feature=as_they_are)
-    for features, real in zip(sets, (True, False), strict=True):
-        distance.update(features, real=real)
-    return distance.compute().item()
+    features = (np.asarray(features_a, float), np.asarray(features_b, float))
+    (mean_a, cov_a), (mean_b, cov_b) = ((f.mean(0), np.cov(f, rowvar=False)) for f in features)
+    root = np.sqrt(np.linalg.eigvals(cov_a @ cov_b).astype(complex)).real.sum()
+    return float(((mean_a - mean_b) ** 2).sum() + np.trace(cov_a) + np.trace(cov_b) - 2 * root)
 
 
 def kernel_distance(features_a, features_b):
-    """Kernel distance: squared maximum mean discrepancy under a cubic kernel, torchmetrics'.
+    """Kernel distance: squared maximum mean discrepancy under the kernel (x.y / D + 1)^3.
 
-    The mean over 50 random subsets of half of the features, at most 1,000 (Binkowski et al., 2018,
-    arXiv 1801.01401). Unlike the Frechet distance it does not take the features for Gaussian.
-    A dict of "value", about 0 for one distribution (it may be a little below), and "deviation", the
-    standard deviation over the subsets.
+    The mean over 50 random subsets of half of the features (N, D), at most 1,000 (Binkowski et al.,
+    2018, arXiv 1801.01401), which it does not take for Gaussian. A dict of "value", about 0 for one
+    distribution (it may be a little below), and "deviation", that over the subsets.
     """
-    sets, as_they_are = _features(features_a, features_b)
-    size = max(2, min(1000, min(map(len, sets)) // 2))  # whole sets would not deviate
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save all")
-        distance = KernelInceptionDistance(feature=as_they_are, subsets=50, subset_size=size)
-    for features, real in zip(sets, (True, False), strict=True):
-        distance.update(features, real=real)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(42)
-        value, deviation = distance.compute()
-    return {"value": value.item(), "deviation": deviation.item()}
+    sets, rng = [np.asarray(f, float) for f in (features_a, features_b)], np.random.default_rng(42)
+    size, found = max(2, min(1000, min(map(len, sets)) // 2)), []
+    for _ in range(50):
+        x, y = (rng.choice(f, size, replace=False) for f in sets)
+        xx, yy, xy = ((p @ q.T / p.shape[1] + 1) ** 3 for p, q in ((x, x), (y, y), (x, y)))
+        within = (xx.sum() - np.trace(xx) + yy.sum() - np.trace(yy)) / (size * (size - 1))
+        found.append(within - 2 * xy.mean())  # without a feature beside itself: unbiased
+    return {"value": float(np.mean(found)), "deviation": float(np.std(found))}
 
 
 def precision(samples, real, k=3):
@@ -288,15 +252,6 @@ def mean_and_range(distance, draws, reference):
     """
     found = [distance(draw, reference) for draw in draws]
     return {"value": float(np.mean(found)), "low": min(found), "high": max(found), "n": len(found)}
-
-
-def _features(features_a, features_b):
-    """Both as tensors, and a network that leaves them as they are, for torchmetrics."""
-    as_they_are = nn.Identity()
-    as_they_are.num_features = np.shape(features_a)[1]
-    return [torch.tensor(np.asarray(f), dtype=torch.float64) for f in (features_a, features_b)], (
-        as_they_are
-    )
 
 
 def _check(recon, images):

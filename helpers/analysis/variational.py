@@ -12,19 +12,13 @@ from helpers.training.loop import evaluate
 def vae_scores(model, loss_fn, train, test):
     """A VAE's reconstructions of test images, from the means of their codes, and its scores.
 
-    Parameters
-    ----------
-    model : nn.Module with `encode`, images -> a distribution of codes, and `decode`
-    loss_fn : `loss_fn(model, x)` -> dict of "loss", the -ELBO in nats a value, and of its terms
-        "nll" and "kl" in nats an image, each a mean over a batch
-    train, test : uint8 images (N, C, H, W)
+    `model` has `encode`, images -> a distribution of codes, and `decode`. `loss_fn(model, x)` gives
+    the means over a batch of "loss", the -ELBO in nats a value, and its terms "nll" and "kl" in
+    nats an image. `train` and `test` are uint8 images (N, C, H, W).
 
-    Returns
-    -------
-    images : float tensor like `test`, in [0, 1]
-    scores : dict of "neg_elbo" and "kl" (nats an image), "bits_per_dim" (of values in 256 steps),
-        "active_units", the latent dimensions whose mean varies (Burda et al., 2016, arXiv
-        1509.00519, count them so), and "code_correlation", as `mean_correlation`
+    Returns images like `test`, in [0, 1], and a dict of "neg_elbo" and "kl" (nats an image),
+    "bits_per_dim" (of values in 256 steps), "active_units", the latent dimensions whose mean varies
+    (Burda et al., 2016, arXiv 1509.00519), and "code_correlation", as `mean_correlation`.
     """
     images = predict(model.decode, predict(model.encode, test)).clamp_(0, 1)
     codes = predict(model.encode, train)

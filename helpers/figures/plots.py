@@ -14,7 +14,7 @@ import torch
 from IPython import get_ipython
 from IPython.display import Image as IPythonImage
 from IPython.display import display
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from PIL import Image
 
 from helpers.analysis.metrics import psnr
@@ -22,7 +22,6 @@ from helpers.system.files import replacing
 from helpers.system.processes import is_main_process
 
 DPI = 95
-MAX_BYTES = 1_000_000
 SHOWN_WIDTH = 800  # pixels, in the notebook
 SAME = 3  # of 255: a difference that nobody sees
 SPECKS = 20  # pixels that may differ by more
@@ -165,35 +164,6 @@ def readable_ticks(ax):
     ax.minorticks_off()
 
 
-def frontiers(tables, title, x_columns, y, label):
-    """What each method pays, in several currencies, for the same success.
-
-    `tables` has a DataFrame for each of up to seven methods, a row a setting. `x_columns` say what
-    it costs, a panel each, `y` how well it works, in shares of 1; the values of the column `label`
-    are written beside the last method's points. Markers are hollow and become smaller from method
-    to method, so that curves which lie upon each other are seen.
-    """
-    with plt.rc_context(STYLE):
-        fig, axes = plt.subplots(
-            1, len(x_columns), figsize=(4.2 * len(x_columns), 4), sharey=True, squeeze=False,
-            layout="constrained",
-        )  # fmt: skip
-        for ax, x in zip(axes[0], x_columns, strict=True):
-            for i, (name, table) in enumerate(tables.items()):
-                ax.plot(table[x], table[y], ("-", "--")[i % 2], marker=MARKERS[i], color=COLOURS[i],
-                        label=name, markersize=9 - i, markerfacecolor="none")  # fmt: skip
-            for _, row in table.iterrows():
-                ax.annotate(f"{row[label]:g}", (row[x], row[y]), fontsize=7, color=COLOURS[i],
-                            xytext=(6, -9), textcoords="offset points")  # fmt: skip
-            ax.set(xlabel=x)
-        fig.suptitle(title)
-        axes[0, 0].set(ylabel=y)
-        axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1))
-        fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center",
-                   ncols=2, fontsize=8)  # fmt: skip
-    return fig
-
-
 def by_latent_dim(errors, title):
     """Errors by the length of the code, and the test errors as shares of PCA's.
 
@@ -234,13 +204,9 @@ def write_figure(fig, path):
     """
     if is_main_process():
         title = title_of(fig) or Path(path).stem
-        png, dpi = io.BytesIO(), DPI
+        png = io.BytesIO()
         with plt.rc_context(STYLE):  # ticks take their colours only now
-            fig.savefig(png, dpi=dpi, metadata={"Title": title})
-            while png.tell() > MAX_BYTES:
-                dpi *= 0.9
-                png = io.BytesIO()
-                fig.savefig(png, dpi=dpi, metadata={"Title": title})
+            fig.savefig(png, dpi=DPI, metadata={"Title": title})
         picture = Image.open(png).convert("RGB")
         if not looks_like(path, picture):
             with replacing(path) as part:

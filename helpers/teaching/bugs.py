@@ -3,7 +3,7 @@
 The bugs are here and not in the notebook, where they would give the answer away.
 """
 
-from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import torch
@@ -17,34 +17,23 @@ BUGS = {"healthy": None, "A": "averaged", "B": "sample", "C": "collapsed"}
 SHOWN = 8  # digits in a row of the figure
 
 
-@dataclass
-class Run:
-    """One training: its bug or None, and what can be seen of it.
-
-    `recon` and `kl` are lists of nats a digit by step, as they should be computed; `gradient` is
-    the norm of recon's gradient at the encoder in the first step; `images` (3, SHOWN, 1, 28, 28)
-    are digits, their reconstructions, and samples with the same labels, in [0, 1].
-    """
-
-    bug: str | None
-    recon: list = field(default_factory=list)
-    kl: list = field(default_factory=list)
-    gradient: float = 0.0
-    images: torch.Tensor | None = None
-
-
 def broken_runs(build, images, labels, steps, seed):
     """Train a conditional VAE four times from the same weights and on the same batches.
 
     `build()` makes the model: encode(x, labels) gives a Normal, decode(z, labels) the probabilities
-    of ink. A step takes 100 of the uint8 images (N, 1, 28, 28). Returns a dict of name -> `Run`.
+    of ink. A step takes 100 of the uint8 images (N, 1, 28, 28). A dict of name -> `train`'s result.
     """
     return {name: train(build, images, labels, bug, steps, seed) for name, bug in BUGS.items()}
 
 
 def train(build, images, labels, bug, steps, seed):
-    """One `Run`, with the bug of that name; the random numbers outside stay as they were."""
-    run = Run(bug)
+    """A training with the bug of that name; the random numbers outside stay as they were.
+
+    What it returns has `bug`; `recon` and `kl`, nats a digit by step, as they should be computed;
+    `gradient`, the norm of recon's gradient at the encoder's output in the first step; and
+    `images` (3, SHOWN, 1, 28, 28): digits, reconstructions, and samples with the same labels.
+    """
+    run = SimpleNamespace(bug=bug, recon=[], kl=[])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build()
@@ -58,7 +47,10 @@ def train(build, images, labels, bug, steps, seed):
             recon = recon.flatten(1).sum(1).mean()
             kl = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
             if step == 0:
-                run.gradient = gradient_at_encoder(recon, q, model)
+                (at_encoder,) = torch.autograd.grad(
+                    recon, q.mean, retain_graph=True, allow_unused=True
+                )
+                run.gradient = 0.0 if at_encoder is None else at_encoder.norm().item()
             run.recon.append(recon.item())
             run.kl.append(kl.item())
             loss = {
@@ -71,21 +63,9 @@ def train(build, images, labels, bug, steps, seed):
         with torch.no_grad():
             x, y = to_unit(images[:SHOWN]), labels[:SHOWN]
             code = model.encode(x, y).mean
-            drawn = (model.decode(z, y) for z in (code, torch.randn_like(code)))
-            run.images = torch.stack([x, *drawn])
+            decoded = (model.decode(z, y) for z in (code, torch.randn_like(code)))
+            run.images = torch.stack([x, *decoded])
     return run
-
-
-def gradient_at_encoder(recon, q, model):
-    """The norm of recon's gradient with respect to the weights that make q."""
-    weights = list(model.parameters())
-    of_code = torch.autograd.grad(
-        (q.mean + q.stddev).sum(), weights, retain_graph=True, allow_unused=True
-    )
-    of_recon = torch.autograd.grad(recon, weights, retain_graph=True, allow_unused=True)
-    pairs = zip(of_code, of_recon, strict=True)
-    at_encoder = [b for a, b in pairs if a is not None and b is not None]
-    return float(sum(g.square().sum() for g in at_encoder)) ** 0.5
 
 
 def show_runs(runs):

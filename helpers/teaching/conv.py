@@ -30,8 +30,7 @@ def size_after_transposed(answer):
     sizes = [number(returned(answer, *case)) for case in cases]
     n, k, s, p = np.array(cases).T
     compare(sizes, (n - 1) * s - 2 * p + k, "the size", {
-        "That is the convolution's size: the transposed one goes the other way.":
-            (n + 2 * p - k) // s + 1,
+        "That is the convolution's size: go the other way.": (n + 2 * p - k) // s + 1,
         "Where is the padding? p pixels are cut off at both sides.": (n - 1) * s + k,
         "Between n pixels there are n - 1 strides, not n.": n * s - 2 * p + k,
         "Padding is cut off at both sides: twice.": (n - 1) * s - p + k,
@@ -47,6 +46,7 @@ def decibels(answer):
     images = 0.5 + 0.1 * draw(4, 3, 5, 5).tanh() * torch.arange(1, 5).view(4, 1, 1, 1)
     originals = torch.full_like(images, 0.5)
     mse = (images - originals).square().flatten(1).mean(1)
+    absolute = (images - originals).abs().flatten(1).mean(1)
     right = -10 * mse.log10()
     compare(returned(answer, images, originals), right, "the PSNR", {
         "One number for each image: average over pixels and channels only.": right.mean(),
@@ -56,8 +56,7 @@ def decibels(answer):
         "These images go from 0 to 1: the peak is 1, not 255.": right + 20 * math.log10(255),
         "With the mean *squared* error the factor is 10; 20 goes with its root.": 2 * right,
         "You took the root of the squared error: then the factor is 20, not 10.": right / 2,
-        "You took the absolute error: square it.":
-            -10 * (images - originals).abs().flatten(1).mean(1).log10(),
+        "You took the absolute error: square it.": -10 * absolute.log10(),
         "You summed the squares: take their mean.": -10 * (75 * mse).log10(),
     })  # fmt: skip
     return "10 dB more is a tenth of the squared error, 3 dB more is half of it."
@@ -142,20 +141,19 @@ def paired_difference(answer):
         "That is the mean of one model's errors: take the difference.": a.mean(),
     })  # fmt: skip
 
-    def interval(errors, share=0.025):
-        means = np.bincount(people, weights=errors)[draws].sum(1) / counts[draws].sum(1)
+    def middle(means, share=0.025):
         return np.quantile(means, (share, 1 - share))
 
-    unpaired = "Not paired: take the differences of the photos first, then one interval."
+    def interval(errors, *share):
+        sums = np.bincount(people, weights=errors)
+        return middle(sums[draws].sum(1) / counts[draws].sum(1), *share)
+
     compare(ends, interval(a - b), "the interval", {
         "The low end comes first.": interval(a - b)[::-1],
-        "Not paired: you drew for each model by itself. Draw the *differences*.":
-            interval(a) - interval(b)[::-1],
-        unpaired: interval(a) - interval(b),
-        "These draws are of people: you used them as photos.":
-            np.quantile((a - b)[draws].mean(1), (0.025, 0.975)),
-        "Each draw is a mean of people's means: divide the sum of sums by that of counts.":
-            np.quantile(by_person[draws].mean(1), (0.025, 0.975)),
+        "Not paired: draw the *differences* of the photos.": interval(a) - interval(b)[::-1],
+        "Not paired: take the differences first.": interval(a) - interval(b),
+        "These draws are of people: you used them as photos.": middle((a - b)[draws].mean(1)),
+        "Divide the sum of sums by that of counts.": middle(by_person[draws].mean(1)),
         "95% leave 2.5% at each end: yours leave 5%.": interval(a - b, 0.05),
     })  # fmt: skip
     return "An interval without 0: the one model is better, for people like these."
@@ -192,20 +190,16 @@ def random_squares(answer):
     lines = masks[:, 0].any(2), masks[:, 0].any(1)  # rows and columns that are touched
     areas = masks.flatten(1).sum(1)
     rows, columns = (line.int().argmax(1) for line in lines)  # the first of each
-    lasts = [size - 1 - line.flip(1).int().argmax(1) for line in lines]
-    whole = (masks[:, 0] == lines[0][:, :, None] & lines[1][:, None]).all() and (areas == 25).all()
+    squares = (m[r : r + 5, c : c + 5] for m, r, c in zip(masks[:, 0], rows, columns, strict=True))
+    whole = all(square.sum() == 25 for square in squares)
+    places = zip(rows.tolist(), columns.tolist(), strict=True)
     tell({
         "True is to mean covered: yours is the other way round.": (areas == size**2 - 25).all(),
         f"A square of side 5 covers 25 pixels, yours up to {areas.max()}.": (areas > 25).any(),
         f"Some squares are cut off at the edge: they cover {areas.min()}.": (areas < 25).any(),
-        "What is covered must be one square, not scattered pixels.":
-            not whole or any((line.sum(1) != side).any() for line in lines),
-        "Some squares leave at one edge and come in at the other: keep them whole.":
-            (lasts[0] - rows != side - 1).any() or (lasts[1] - columns != side - 1).any(),
-        "All squares are in the same place: draw one for each image.":
-            (rows == rows[0]).all() and (columns == columns[0]).all(),
-        "All squares lie on the diagonal: draw row and column each by itself.":
-            (rows == columns).all(),
+        "What is covered must be one whole square, not split at an edge.": not whole,
+        "All squares are in the same place: draw one for each image.": len(set(places)) == 1,
+        "All squares lie on the diagonal: draw both by themselves.": (rows == columns).all(),
     })  # fmt: skip
     last = size - side
     for name, place in (("row", rows), ("column", columns)):
@@ -228,8 +222,7 @@ def covered_error(answer):
     each = (square * masks).sum((1, 2, 3)) / (3 * masks.sum((1, 2, 3)))
     compare(returned(answer, images, originals, masks), square[inside].mean(), "the error", {
         "Divide by the number of *covered* values, not by all pixels.": (square * masks).mean(),
-        "The mask has 1 channel, the image 3: divide by 3 times its sum.":
-            square[inside].sum() / masks.sum(),
+        "The image has 3 channels: divide by 3 times the mask's sum.": 3 * square[inside].mean(),
         "The mask is True where the face *is* covered: you took the rest.": square[~inside].mean(),
         "That is a sum: divide by the number of covered values.": square[inside].sum(),
         "Square the differences.": (images - originals).abs()[inside].mean(),

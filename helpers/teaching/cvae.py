@@ -72,10 +72,8 @@ def with_label(answer):
     z, labels = draw(4, 3), torch.tensor([2, 0, 7, 2])
     one_hot = F.one_hot(labels, 10).float()
     compare(returned(answer, z, labels), torch.cat([z, one_hot], 1), "the decoder's input", {
-        "The label is a name, not a size: 7 is not 7 times 1. Make it one-hot.":
-            torch.cat([z, labels[:, None].float()], 1),
-        "This batch has no 8 and no 9: tell one_hot that there are 10 classes.":
-            torch.cat([z, F.one_hot(labels).float()], 1),
+        "The label is a name, not a size: make it one-hot.": torch.cat([z, labels[:, None]], 1),
+        "No 8, no 9 here: tell one_hot of 10 classes.": torch.cat([z, F.one_hot(labels)], 1),
         "First z, then the label.": torch.cat([one_hot, z], 1),
         "That is the label alone: put z before it.": one_hot,
     })  # fmt: skip
@@ -98,8 +96,7 @@ def in_the_same_hand(answer, model, x, label):
             image = returned(answer, model, x, own, wanted)
             compare(image, decoded(own, wanted), f"the {wanted}", {
                 "That is the digit itself: decode with the wanted label.": decoded(own, own),
-                "Encode with the digit's *own* label: else the code must explain the label too.":
-                    decoded(wanted, wanted),
+                "Encode with the digit's *own* label.": decoded(wanted, wanted),
                 "The labels have changed places.": decoded(wanted, own),
                 "The wanted label is ignored.": decoded(own, (label - 3) % 10),
                 "The digit's own label is ignored.": decoded(label, wanted),
@@ -135,21 +132,15 @@ def kl_of_two_gaussians(answer):
         moved = (power * logvar_q).exp() + distance * (mu_q - mu_p) ** 2
         return 0.5 * (moved / (power * logvar_p).exp() - 1 + logvar_p - logvar_q)
 
-    gap, kl = mu_q - mu_p, each(*given)
-    reverse, moved = each(mu_p, logvar_p, mu_q, logvar_q), 0.5 * gap**2
+    kl, reverse = each(*given), each(mu_p, logvar_p, mu_q, logvar_q)
+    undivided, zero = each(*given, distance=0.0) + 0.5 * (mu_q - mu_p) ** 2, torch.zeros(6, 3)
     compare(returned(answer, *given), kl.sum(1), "your kl", kl_mistakes(kl, "digit", "q") | {
         "That is KL(p || q): the divergence is not symmetric.": reverse.sum(1),
         "Where is the distance between the two means?": each(*given, distance=0.0).sum(1),
-        "That is the divergence from N(0, I): p has a mean and a variance of its own.":
-            0.5 * (mu_q**2 + logvar_q.exp() - 1 - logvar_q).sum(1),
-        "The distance of the means counts in units of p's variance: divide by it.":
-            (each(*given, distance=0.0) + moved).sum(1),
-        "Square the distance of the means.":
-            (kl + 0.5 * (gap.abs() - gap**2) / logvar_p.exp()).sum(1),
-        "That is sigma where sigma^2 is wanted: exp(logvar) is sigma^2.":
-            each(*given, power=0.5).sum(1),
-        "exp(2 logvar) is a squared variance: exp(logvar) is sigma^2.":
-            each(*given, power=2).sum(1),
+        "That is the divergence from N(0, I).": each(mu_q, logvar_q, zero, zero).sum(1),
+        "Divide the distance of the means by p's variance.": undivided.sum(1),
+        "That is sigma where sigma^2 is wanted.": each(*given, power=0.5).sum(1),
+        "exp(2 logvar) is a squared variance.": each(*given, power=2).sum(1),
         "The two logarithms have changed places.": (kl - logvar_p + logvar_q).sum(1),
     })  # fmt: skip
     return "With mu_p = 0 and logvar_p = 0 it is the formula of autoencoders_fc.ipynb."
@@ -179,8 +170,7 @@ def uncoupled(answer):
         "Undo in reverse order: first subtract the shift, then divide.": moved * (-s).exp() - t,
         "Divide by exp(s): you multiplied.": (moved - t) * s.exp(),
         "s is the logarithm of the scale: divide by exp(s).": (moved - t) / s,
-        "Ask net about the half that passed unchanged, which is the first.":
-            (moved - wrong_t) * (-wrong_s).exp(),
+        "Ask net about the first half, which passed.": (moved - wrong_t) * (-wrong_s).exp(),
         "net returns the shift first, then the log-scale.": (moved - s) * (-t).exp(),
     }  # fmt: skip
     swapped = {"The halves have changed places: first the one that passed.": torch.cat([b, a], 1)}
@@ -201,16 +191,13 @@ def tighter(answer):
     total = log_weight.logsumexp(0)
     right = total - math.log(50)
     compare(returned(answer, log_weight), right, "the bound", {
-        "That is the mean of the logarithms, the ELBO: the mean goes inside the log.":
-            log_weight.mean(0),
+        "That is the ELBO: the mean goes inside the logarithm.": log_weight.mean(0),
         "Divide the sum by K: subtract its logarithm.": total,
         "Divide by K *inside* the logarithm: outside, subtract log K.": total / 50,
         "The sum over the K draws is divided by K once: subtract log K, not K.": total - 50,
-        "exp(-800) is 0 for a computer, and log(0) is -inf: use torch.logsumexp.":
-            log_weight.exp().mean(0).log(),
+        "exp(-800) is 0 in a computer: use torch.logsumexp.": log_weight.exp().mean(0).log(),
         "The sign is wrong: this is the bound on +log p.": -right,
         "That is the best draw alone: average the weights.": log_weight.amax(0),
-        "Average over the draws (dim 0), not over the digits.":
-            log_weight.logsumexp(1) - math.log(4),
+        "Average over the draws (dim 0).": log_weight.logsumexp(1) - math.log(4),
     })  # fmt: skip
     return "With K = 1 it is the ELBO, and its mean grows with K."

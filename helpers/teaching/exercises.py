@@ -9,6 +9,12 @@ import torch
 
 from helpers.system.validation import describe
 
+MEANT = {  # by what PyTorch or Python says
+    "before Module.__init__": "super().__init__() must be the first line of __init__. ",
+    "__init__() ": "__init__ takes self and what is asked for, in this order. ",
+    "shapes cannot": "The shapes do not fit: flatten each image first, and let layers follow on. ",
+}
+
 
 class Wrong(Exception):
     """What is wrong with an answer, in a sentence."""
@@ -58,7 +64,8 @@ def returned(function, *inputs):
         raise NotFilledIn from None
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".strip().split("\n")[0][:150]
-        raise Wrong(f"Your function raises {reason}.") from None
+        meant = [words for said, words in MEANT.items() if said in reason]
+        raise Wrong(f"{''.join(meant)}Your function raises {reason}.") from None
     if result is None:
         raise Wrong("Your function returns None: is the return missing?")
     kinds = (torch.Tensor, np.ndarray)

@@ -16,18 +16,15 @@ def hinge(answer):
     reverse = F.relu(1 + real).mean() + F.relu(1 - fake).mean()
     at_zero = F.relu(-real).mean() + F.relu(fake).mean()
     late = F.relu(1 - real.mean()) + F.relu(1 + fake.mean())
+    straight = 2 - real.mean() + fake.mean()
     compare(loss, mean, "the loss", {
         "Real patches shall score above 1, generated ones below -1: yours is the reverse.": reverse,
-        "Where is the hinge? What is beyond its margin costs 0, not less.":
-            2 - real.mean() + fake.mean(),
+        "Where is the hinge? Beyond its margin a patch costs 0, not less.": straight,
         "The margin is missing: real patches shall score above 1, not above 0.": at_zero,
         "Take the maximum with 0 for each patch, then the mean.": late,
         "That is the generator's loss: the discriminator wants the reverse.": -fake.mean(),
         "The mean over the patches, not their sum.": of_real.sum() + of_fake.sum(),
         "Add the two means: no factor 1/2.": mean / 2,
-        "The generated patches are missing.": of_real.mean(),
-        "The real patches are missing.": of_fake.mean(),
-        "One number for the batch, a mean over all patches.": of_real + of_fake,
     })  # fmt: skip
     gradients(loss, real=real, fake=fake)
     return "Beyond its margin a patch costs nothing, so the discriminator cares for the others."
@@ -39,27 +36,20 @@ def flow_matching(answer):
     noise, codes, t = draw(6, 4), 2 + draw(6, 4), torch.rand(6, 1)
     velocity, weight = _velocity()
     loss = returned(answer, velocity, noise, codes, t)
-    target = codes - noise
+    z, target = torch.lerp(noise, codes, t), codes - noise
 
-    def error(z, wanted=target):
-        return velocity(z, t) - wanted
+    def mse(z, wanted):
+        return F.mse_loss(velocity(z, t), wanted)
 
-    right = error(torch.lerp(noise, codes, t))
-    compare(loss, right.square().mean(), "the loss", {
-        "At t = 0 there is noise, at t = 1 the code: yours goes the other way.":
-            error(torch.lerp(codes, noise, t)).square().mean(),
-        "The velocity goes from noise to code: codes - noise, not the reverse.":
-            error(torch.lerp(noise, codes, t), -target).square().mean(),
-        "The target is the velocity codes - noise, not the code.":
-            error(torch.lerp(noise, codes, t), codes).square().mean(),
-        "The target is the velocity codes - noise, not the noise.":
-            error(torch.lerp(noise, codes, t), noise).square().mean(),
-        "Ask for the velocity at z_t, on the line between noise and code.":
-            error(codes).square().mean(),
-        "The squared error: you took the absolute one.": right.abs().mean(),
-        "The mean over batch and dimensions, not the sum.": right.square().sum(),
-        "Average over the dimensions as well: you summed them.": right.square().sum(1).mean(),
-        "One number for the batch, not one for each row.": right.square().mean(1),
+    right = mse(z, target)
+    compare(loss, right, "the loss", {
+        "At t = 0 there is noise, at t = 1 the code.": mse(noise + codes - z, target),
+        "The velocity is codes - noise, not the reverse.": mse(z, -target),
+        "The target is the velocity codes - noise, not the code.": mse(z, codes),
+        "The target is the velocity codes - noise, not the noise.": mse(z, noise),
+        "Ask for the velocity at z_t, on the line between both.": mse(codes, target),
+        "The mean over batch and dimensions, not the sum.": right * codes.numel(),
+        "Average over the dimensions as well: you summed them.": right * codes.shape[1],
     })  # fmt: skip
     gradients(loss, velocity=weight)
     return "No simulation, no likelihood: a regression on straight lines."
@@ -71,20 +61,17 @@ def heun_step(answer):
     z, t, dt = draw(6, 4), torch.rand(6, 1), 0.25
     velocity, _ = _velocity()
     v = velocity(z, t)
-    end = velocity(z + dt * v, t + dt)
+    end, middle = velocity(z + dt * v, t + dt), velocity(z + dt / 2 * v, t + dt / 2)
+    too_early, at_start = velocity(z + dt * v, t), velocity(z, t + dt)
     with torch.no_grad():
         compare(returned(answer, velocity, z, t, dt), z + dt * (v + end) / 2, "the new z", {
             "That is Euler's step: look at the velocity at its end, too.": z + dt * v,
-            "That is the midpoint method: Heun's takes the mean of start and end.":
-                z + dt * velocity(z + dt / 2 * v, t + dt / 2),
+            "That is the midpoint method: take the mean of start and end.": z + dt * middle,
             "The mean of both velocities: divide their sum by 2.": z + dt * (v + end),
             "Multiply the mean velocity by dt.": z + (v + end) / 2,
             "The mean of both velocities: you took that of the end alone.": z + dt * end,
-            "The second velocity is that at time t + dt.":
-                z + dt * (v + velocity(z + dt * v, t)) / 2,
-            "The second velocity is that at the place where Euler's step ends.":
-                z + dt * (v + velocity(z, t + dt)) / 2,
-            "Euler's step to the end is dt * v long.": z + dt * (v + velocity(z + v, t + dt)) / 2,
+            "The second velocity is that at time t + dt.": z + dt * (v + too_early) / 2,
+            "The second velocity is that where Euler's step ends.": z + dt * (v + at_start) / 2,
             "That is the step alone: add it to z.": dt * (v + end) / 2,
         })  # fmt: skip
     return "Two looks a step, and half the step makes an error of a quarter."
@@ -97,12 +84,9 @@ def guided(answer):
     step = labelled - unlabelled
     found = returned(answer, labelled, unlabelled, strength)
     compare(found, unlabelled + strength * step, "the velocity", {
-        "At strength 1 the velocity with the label must come out: start from the one without.":
-            labelled + strength * step,
-        "The two velocities have changed places: strength 0 must ignore the label.":
-            labelled - strength * step,
-        "The step goes from the velocity without the label to the one with it.":
-            unlabelled - strength * step,
+        "Strength 1 means the labelled: start from the other one.": labelled + strength * step,
+        "Both have changed places: strength 0 must ignore the label.": labelled - strength * step,
+        "The step goes from without the label to with it.": unlabelled - strength * step,
         "Scale the difference that the label makes, not the velocity.": strength * labelled,
         "That is the step alone: add it to the velocity without the label.": strength * step,
     })  # fmt: skip

@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from helpers.notebooks import ROOT
 from helpers.teaching import checks
-from helpers.teaching.bugs import Run
 
 NOTEBOOKS = {"autoencoders_fc": "fc", "autoencoders_conv": "conv", "cvae_mnist": "cvae",
              "face_generator": "generator"}  # fmt: skip
@@ -50,10 +49,10 @@ def given():
     for parameter in cvae.parameters():
         nn.init.normal_(parameter, std=0.3)
     runs = {
-        "healthy": Run(None, [141.0], [8.4], 0.7),
-        "A": Run("averaged", [125.0], [48.0], 0.7),
-        "B": Run("sample", [177.0], [8e-6], 0.0),
-        "C": Run("collapsed", [177.0], [2e-5], 0.7),
+        "healthy": SimpleNamespace(bug=None, recon=[141.0], kl=[8.4], gradient=0.7),
+        "A": SimpleNamespace(bug="averaged", recon=[125.0], kl=[48.0], gradient=0.7),
+        "B": SimpleNamespace(bug="sample", recon=[177.0], kl=[8e-6], gradient=0.0),
+        "C": SimpleNamespace(bug="collapsed", recon=[177.0], kl=[2e-5], gradient=0.7),
     }
     return {
         "fc.error_from_16": (0.0102, 0.0075, 0.0054),
@@ -287,10 +286,10 @@ WRONG = {
     ],
     "fc.plain_encoder": [
         (plain_encoder(), "Without a ReLU between them"),
-        (plain_encoder(nn.ReLU(), after=[nn.ReLU()]), "No ReLU after the last layer"),
+        (plain_encoder(nn.ReLU(), after=[nn.ReLU()]), "No relu after the last layer"),
         (plain_encoder(nn.ReLU(), before=[nn.Flatten, nn.ReLU]), "No ReLU before the first"),
-        (plain_encoder(nn.Tanh()), "a ReLU is asked for, not tanh"),
-        (plain_encoder(nn.Sigmoid()), "a ReLU is asked for, not sigmoid"),
+        (plain_encoder(nn.Tanh()), "a ReLU, not tanh"),
+        (plain_encoder(nn.Sigmoid()), "a ReLU, not sigmoid"),
         (plain_encoder(nn.ReLU(), after=[nn.Tanh()]), "No tanh after the last layer"),
         (plain_encoder(nn.ReLU(), nn.Dropout(0.5)), "no dropout here"),
         (plain_encoder(nn.ReLU())(5, 7), "Hand in the class itself"),
@@ -316,7 +315,7 @@ WRONG = {
         (elbo(loss_of=trained_on), r"leave backward\(\) to the training loop"),
     ],
     "fc.projection": [
-        (lambda x, d: eigenvectors(x, d, largest=False), "eigh the smallest"),
+        (lambda x, d: eigenvectors(x, d, largest=False), "eigh first"),
         (lambda x, d: project(x, d, centre=False), "Subtract the mean before the SVD"),
         (lambda x, d: project(x, d, back=False), "Add the mean again"),
         (lambda x, d: (x - x.mean(0)) @ svd(x - x.mean(0))[:d].T, "These are the codes"),
@@ -326,7 +325,7 @@ WRONG = {
         (lambda v, t, s: 1 + int((1 - (v**2).cumsum(0) / (v**2).sum() > s).sum()), "do not square"),
         (lambda v, t, s: int((1 - v.cumsum(0) / t > s).sum()), "counted from 0"),
         (lambda v, t, s: 1 + int((1 - v.cumsum(0) / t >= s).sum()), "losing just as much"),
-        (lambda v, t, s: 1 + int((v.cumsum(0) / t < s).sum()), "not what is to be kept"),
+        (lambda v, t, s: 1 + int((v.cumsum(0) / t < s).sum()), "not what is kept"),
         (lambda v, t, s: 1 + int((1 - v.cumsum(0) / v.sum() > s).sum()), "Divide by `total`"),
     ],
     "fc.principal_angles": [
@@ -351,9 +350,9 @@ WRONG = {
     ],
     "conv.size_after_transposed": [
         (lambda n, k, s, p: (n - 1) * s + k, "Where is the padding"),
-        (lambda n, k, s, p: (n + 2 * p - k) // s + 1, "goes the other way"),
+        (lambda n, k, s, p: (n + 2 * p - k) // s + 1, "go the other way"),
         (lambda n, k, s, p: n * s + k - 2 * p, "n - 1 strides"),
-        (lambda n, k, s, p: (n - 1) * s + k - p, "both sides"),
+        (lambda n, k, s, p: (n - 1) * s + k - p, "twice"),
         (lambda n, k, s, p: n * s, "kernel 2, stride 2 only"),
     ],
     "conv.decibels": [
@@ -406,7 +405,7 @@ WRONG = {
         (lambda r, f: hinged(r, f.detach()), "no gradient reaches fake"),
     ],
     "generator.flow_matching": [
-        (lambda v, e, z, t: matched(v, e, z, t, lambda e, z, t: torch.lerp(z, e, t)), "other way"),
+        (lambda v, e, z, t: matched(v, e, z, t, lambda e, z, t: torch.lerp(z, e, t)), "noise, at t = 1"),
         (lambda *g: matched(*g, target=lambda e, z: e - z), "not the reverse"),
         (lambda *g: matched(*g, target=lambda e, z: z), "not the code"),
         (lambda *g: matched(*g, at=lambda e, z, t: z), "Ask for the velocity at z_t"),
@@ -423,9 +422,9 @@ WRONG = {
         (lambda v, z, t, dt: heun(v, z, t, dt) - z, "add it to z"),
     ],
     "generator.guided": [
-        (lambda v, u, w: v + w * (v - u), "start from the one without"),
+        (lambda v, u, w: v + w * (v - u), "start from the other"),
         (lambda v, u, w: v + w * (u - v), "have changed places"),
-        (lambda v, u, w: u + w * (u - v), "from the velocity without the label"),
+        (lambda v, u, w: u + w * (u - v), "from without the label"),
         (lambda v, u, w: w * v, "not the velocity"),
         (lambda v, u, w: w * (v - u), "the step alone"),
     ],
@@ -436,7 +435,7 @@ WRONG = {
     ],
     "cvae.with_label": [
         (lambda z, y: torch.cat([z, y[:, None].float()], 1), "a name, not a size"),
-        (lambda z, y: torch.cat([z, F.one_hot(y).float()], 1), "no 8 and no 9"),
+        (lambda z, y: torch.cat([z, F.one_hot(y).float()], 1), "No 8, no 9"),
         (lambda z, y: torch.cat([F.one_hot(y, 10).float(), z], 1), "First z"),
         (lambda z, y: F.one_hot(y, 10), "the label alone"),
     ],
@@ -538,12 +537,12 @@ def raising(*arguments):
 RUBBISH = [
     None, 3, -1.5, True, "x", b"x", [], [1, "a"], (1, 2, 3), {}, object(), float("nan"), 1j, int,
     np.zeros(3), np.array("a"), torch.zeros(2, 3), torch.full((), torch.nan), torch.zeros(0),
-    torch.ones(1, dtype=torch.complex64), torch.zeros(1, device="meta"), raising, lambda: 1,
+    torch.ones(1, dtype=torch.complex64), raising, lambda: 1,
 ]  # fmt: skip
 RETURNED = [
     None, 3, "x", [], {}, object(), float("inf"), np.zeros((2, 2)), np.array(["a"]), torch.zeros(0),
     torch.full((8,), torch.nan), torch.zeros(3, 3, 3, 3, 3), torch.tensor([1j]), (1, 2),
-    torch.zeros(200, 1, 16, 16, dtype=torch.bool), torch.zeros(1, device="meta"), print,
+    torch.zeros(200, 1, 16, 16, dtype=torch.bool), print,
     (None, None),
 ]  # fmt: skip
 
