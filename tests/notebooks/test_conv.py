@@ -1,6 +1,5 @@
 """The models and losses of autoencoders_conv.ipynb, on small slices."""
 
-import math
 from functools import partial
 
 import pytest
@@ -9,7 +8,7 @@ from notebooks.models import check_elbo, names_of, trained
 from torch.distributions import Normal
 from torch.nn import functional as F
 
-from helpers.analysis.corruption import occlude
+from helpers.analysis.corruption import add_noise, occlude
 from helpers.analysis.pca import PCALayer
 from helpers.data.tensors import to_unit
 from helpers.notebooks import definitions
@@ -33,8 +32,6 @@ def started(notebook, pca, kind, beta=2.0, **arguments):
         model.base.start_from_pca(pca)
     if kind == "Inpainter":
         model.pca.start_from_pca(pca)
-    if kind == "BlindInpainter":
-        model.inpainter.pca.start_from_pca(pca)
     return model
 
 
@@ -131,7 +128,7 @@ def test_what_pca_expects_is_the_mean_of_its_gaussian_given_the_seen_pixels(note
     x = to_unit(faces[:2])
     seen = torch.ones(2, 1, 64, 64, dtype=torch.bool)
     seen[1, :, 10:30, 20:40] = False
-    found = model.expectation(x, seen)[1]
+    found = model.posterior_mean(x, seen)[1]
 
     def small(images):  # the means of 2x2 pixels
         return F.avg_pool2d(images.view(-1, 3, 64, 64), 2).flatten(1)
@@ -139,7 +136,7 @@ def test_what_pca_expects_is_the_mean_of_its_gaussian_given_the_seen_pixels(note
     kept = small(seen[1].float().expand(3, -1, -1))[0] == 1
     directions = model.pca.basis * model.pca.scale[:, None]
     b = small(directions)[:, kept].T.double()
-    joint = b @ b.T + model.NOISE * torch.eye(len(b))
+    joint = b @ b.T + model.noise * torch.eye(len(b))
     y = small(x[1].flatten() - model.pca.mean)[0][kept].double()
     z = (b.T @ torch.linalg.solve(joint, y)).float()
     torch.testing.assert_close(found.flatten(), model.pca.mean + z @ directions, atol=2e-3, rtol=0)
@@ -157,44 +154,62 @@ def test_an_inpainter_leaves_alone_what_is_seen(notebook, pca, faces):
 
 
 def test_a_blind_inpainter_repairs_the_rectangle_that_its_mask_predictor_sees(notebook, pca, faces):
-    model = started(notebook, pca, "BlindInpainter", width=WIDTH, components=COMPONENTS).eval()
+    inpainter = started(notebook, pca, "Inpainter", width=WIDTH, components=COMPONENTS)
+    model = notebook.BlindInpainter(notebook.MaskPredictor(), inpainter).eval()
     logits = torch.full((2, 1, 64, 64), -1.0)
     logits[0, 0, 10:30, 20:40] = 1
     logits[0, 0, 25, 30] = -1  # a pixel that was overlooked
     logits[0, 0, 50, 60] = 1  # a pixel that was taken for covered
     model.mask_predictor.forward = lambda x: logits
     x = to_unit(faces[:2])
-    found = model.find(x)
+    found = model.mask(x)
     assert found[0, 0, 10:30, 20:40].all() and found[0].sum() == 400 and not found[1].any()
     with torch.no_grad():
         torch.testing.assert_close(model(x), model.inpainter(x, ~found))
-    model.logit_bias.fill_(2.0)  # sooner than a pixel would be missed, all are repaired
-    assert model.find(x).all()
+    model.logit_bias = 2.0  # sooner than a pixel would be missed, all are repaired
+    assert model.mask(x).all()
 
 
-def test_sharpening_changes_the_refinement_and_no_code(notebook, pca, faces):
-    model = started(notebook, pca, "RefinedAutoencoder", **SMALL)
-    classifier = notebook.AttributeClassifier(attributes=2, width=WIDTH, feature_dim=8)
-    assert notebook.PatchDiscriminator(4)(to_unit(faces[:2])).shape == (2, 1, 16, 16)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    history = notebook.sharpen(
-        faces[:16], classifier, model, steps=3, batch_size=4, nobody=2, lr=1e-3,
-        lr_discriminator=1e-3, adversarial_weight=0.01, feature_weight=0.1, seed=0,
-    )  # fmt: skip
-    changed = {n.split(".")[0] for n, v in model.state_dict().items() if not v.equal(before[n])}
-    assert changed == {"refinement"} and history["step"].iloc[-1] == 3 and not model.training
+def test_the_denoiser_starts_at_the_posterior_mean_of_pcas_gaussian(notebook, pca, faces):
+    """The closed form is Gaussian conditioning with the whole covariance matrix, on a patch."""
+    model = notebook.Denoiser(WIDTH, COMPONENTS).eval()
+    model.pca.start_from_pca(pca)
+    model.rest.fill_(0.002)
+    x = add_noise(to_unit(faces[:3]), 0.1, torch.Generator().manual_seed(0))
+    sigma = torch.tensor([0.05, 0.1, 0.3])
+    found = model.posterior_mean(x, sigma)
+    directions, variances = model.pca.basis.double(), model.pca.scale.double() ** 2
+    y = x.flatten(1).double() - model.pca.mean
+    for image, s, mean in zip(y, sigma.double(), found.flatten(1).double(), strict=True):
+        # (C + s^2 I)^-1 y by Woodbury's identity, for C = B diag(l - rest) B^T + rest I
+        flat = 0.002 + s**2
+        inner = torch.diag(1 / (variances - 0.002)) + directions @ directions.T / flat
+        solved = (
+            image / flat - directions.T @ torch.linalg.solve(inner, directions @ image) / flat**2
+        )
+        torch.testing.assert_close(mean, model.pca.mean + image - s**2 * solved, atol=1e-4, rtol=0)
+    with torch.no_grad():
+        start = model.posterior_mean(x, notebook.noise_level(x)).clamp(0, 1)
+        torch.testing.assert_close(model(x), start)
 
 
-def test_the_generator_follows_its_velocity_and_learns_one(notebook):
+@pytest.mark.parametrize("sigma", [0.05, 0.15])
+def test_the_noise_level_is_found_in_a_smooth_picture(notebook, sigma):
+    smooth = torch.linspace(0.3, 0.7, 64).expand(4, 3, 64, 64)
+    noisy = add_noise(smooth, sigma, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        notebook.noise_level(noisy), torch.full((4,), sigma), rtol=0.05, atol=0
+    )
+
+
+def test_the_skips_reach_the_decoder_and_so_does_the_code(notebook, faces):
     torch.manual_seed(0)
-    model = notebook.FaceGenerator(
-        LATENT_DIM, 32, 1, refinement_width=WIDTH, base_name="pca"
-    ).eval()
-    model.centre.fill_(1.0)
-    noise = torch.randn(5, LATENT_DIM)
-    faces = model.sample(2, seed=0)
-    assert faces.shape == (2, 3, 64, 64) and faces.equal(model.sample(2, seed=0))
-    losses, _ = trained(notebook.flow_matching_loss, model, torch.ones(64, LATENT_DIM), steps=61)
-    assert losses[-1] < 0.8 * losses[0]
-    model.velocity.forward = lambda z, t: z  # it grows by e
-    torch.testing.assert_close(model.flow(noise), 1 + math.e * noise, rtol=2e-3, atol=2e-3)
+    model = notebook.SkipAutoencoder(**SMALL)  # training, so that features are normalised
+    with torch.no_grad():
+        z, *skips = model.encode(to_unit(faces[:4]))
+        whole = model.decode(z, *skips)
+        assert [tuple(s.shape[1:]) for s in skips] == [(4, 32, 32), (8, 16, 16), (16, 8, 8)]
+        assert not torch.allclose(whole, model.decode(z.flip(0), *skips))
+        for i in range(3):
+            changed = [torch.zeros_like(s) if i == j else s for j, s in enumerate(skips)]
+            assert not torch.allclose(whole, model.decode(z, *changed))
