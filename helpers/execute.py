@@ -44,7 +44,7 @@ def execute(path, copy, *, in_place=False, **options):
     nbformat.write(notebook, copy)
 
 
-def grade(path):
+def grade(path, seconds):
     """A line on a notebook that was handed in: its right answers, or why it does not run.
 
     What counts is printed when it runs here, outside of the cells that are tagged "solution".
@@ -54,7 +54,7 @@ def grade(path):
     try:
         if "\n<<<<<<< " in path.read_text(encoding="utf-8"):
             raise ValueError("two versions were merged: it has lines that begin with <<<<<<<")
-        execute(path, copy, execution_timeout=900, progress_bar=False)
+        execute(path, copy, execution_timeout=seconds, progress_bar=False)
     except Exception as error:  # whatever a student's code does to its kernel
         said = str(getattr(error, "evalue", error)).strip().split("\n")[0][:150]
         why = f"; stopped by {getattr(error, 'ename', type(error).__name__)}: {said}"
@@ -72,13 +72,14 @@ def main(arguments=None):
     parser.add_argument("--in-place", action="store_true", help="write into the notebooks")
     parser.add_argument("--retrain", action="store_true", help="train although there are weights")
     parser.add_argument("--grade", action="store_true", help="count right answers, a line each")
+    parser.add_argument("--seconds", type=int, default=900, help="at most, for a cell to grade")
     options = parser.parse_args(arguments)
     paths = [Path(f"{name.removesuffix('.ipynb')}.ipynb").resolve() for name in options.notebooks]
     if missing := [path for path in paths if not path.exists()]:
         parser.error(f"there is no {missing[0]}")
     for path in paths:
         if options.grade:
-            print(grade(path), flush=True)
+            print(grade(path, options.seconds), flush=True)
             continue
         print(path.stem, flush=True)
         parameters = {"RETRAIN": True} if options.retrain else None

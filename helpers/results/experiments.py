@@ -105,7 +105,7 @@ class Experiments:
             write_json(path, {"key": key, "found": found})
         return found
 
-    def record(self, name, **metrics):
+    def record(self, name, /, **metrics):
         """Add metrics to metrics.json: numbers, dicts of value, low, high and n, dicts of those.
 
         A file whose numbers agree with them but for what processors differ by is left alone.
@@ -119,7 +119,7 @@ class Experiments:
         ):
             write_json(path, mine)
 
-    def report(self, name, **metrics):
+    def report(self, name, /, **metrics):
         """As `record`; and print them."""
         self.record(name, **metrics)
         for metric in metrics:

@@ -1,6 +1,7 @@
 """The results for readers, made of what the notebooks left in output/: `make readme`."""
 
 import json
+import re
 from pathlib import Path
 
 from PIL import Image
@@ -11,7 +12,7 @@ from helpers.system.files import write_json, write_text
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ("autoencoders_fc", "autoencoders_conv", "cvae_mnist", "face_generator")
 BEGIN, END = "<!-- results: begin, written by make readme -->", "<!-- results: end -->"
-NOT_PUBLISHED = {"standin", "unfinished", "executed"}
+TABLE = "| on test people and test digits | ours | strongest baseline | paired difference |"
 HEAD = """# All figures and all numbers
 
 Written by `make readme` from what the notebooks left in these folders. In brackets: the 95%
@@ -20,17 +21,21 @@ interval, or the lowest and the highest of several draws. The same numbers for p
 """
 
 
-def metrics_of(output):
-    """The metrics of all experiments below the folder `output`: name -> dict."""
+def published(output, *patterns):
+    """The files of the published results below the folder `output`, by experiment."""
     found = {}
-    for path in sorted(Path(output).rglob("metrics.json")):
-        name = path.parent.relative_to(output)
-        if NOT_PUBLISHED.isdisjoint(name.parts):
-            try:
-                found[name.as_posix()] = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise ValueError(f"{path} is damaged ({error}); run its notebook again") from None
+    for path in sorted(path for pattern in patterns for path in Path(output).rglob(pattern)):
+        folder = path.parent.relative_to(output)
+        if {"standin", "unfinished", "executed"}.isdisjoint(folder.parts) and path.name[0] != ".":
+            found.setdefault(folder.as_posix(), []).append(path)
     return found
+
+
+def read(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); run its notebook again") from None
 
 
 def collect(output):
@@ -39,42 +44,35 @@ def collect(output):
     `low` and `high` bound a 95% interval over `n` people or digits, or are the lowest and highest
     of `n` draws; all three are None for what is one number.
     """
-    empty = dict.fromkeys(("value", "low", "high", "n"))
-    return [
-        {"experiment": experiment, "metric": metric} | empty | value
-        for experiment, metrics in metrics_of(output).items()
-        for metric, value in flat(metrics).items()
-    ]
+    results = []
+    for experiment, paths in published(output, "metrics.json").items():
+        for metric, found in flat(read(paths[0]), "_").items():
+            found = found if isinstance(found, dict) else {"value": found}
+            if isinstance(found["value"], (int, float)):  # not the name of the weights
+                metric = re.sub(r"[^a-z0-9.]+", "_", metric.lower()).strip("_")
+                entry = {"experiment": experiment, "metric": metric}
+                results.append(entry | dict.fromkeys(("value", "low", "high", "n")) | found)
+    return results
 
 
 def table(output):
     """The main results as a Markdown table: the rows that the notebooks' last cells left."""
-    lines = ["| on test people and test digits | ours | strongest baseline | paired difference |"]
-    lines += ["| --- | ---: | ---: | ---: |"]
-    for notebook in NOTEBOOKS:
-        path = Path(output) / f"{notebook}.json"
-        if path.exists():
-            rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-            lines += [f"| {' | '.join(in_words(row).values())} |" for row in rows]
-    return "\n".join(lines)
+    paths = [Path(output) / f"{notebook}.json" for notebook in NOTEBOOKS]
+    rows = [row for path in paths if path.exists() for row in read(path)["rows"]]
+    return "\n".join([TABLE, "| --- | ---: | ---: | ---: |"]
+                     + [f"| {' | '.join(in_words(row).values())} |" for row in rows])  # fmt: skip
 
 
 def page(output):
     """All figures and numbers below the folder `output`, experiment by experiment, as Markdown."""
-    metrics, pictures = metrics_of(output), {}
-    for path in sorted([*Path(output).rglob("*.png"), *Path(output).rglob("*.gif")]):
-        name = path.parent.relative_to(output)
-        if NOT_PUBLISHED.isdisjoint(name.parts):
-            pictures.setdefault(name.as_posix(), []).append(path)
+    pictures, results = published(output, "*.png", "*.gif"), collect(output)
     parts = [HEAD]
-    for name in sorted({*metrics, *pictures}):
+    for name in sorted({*pictures, *(entry["experiment"] for entry in results)}):
         parts.append(f"## {name}\n")
-        for path in pictures.get(name, ()):
-            parts.append(f"![{title_of(path)}]({name}/{path.name})\n")
-        if found := flat(metrics.get(name, {})):
-            parts += ["| | |\n| --- | ---: |"]
-            parts += [f"| {metric} | {number(value)} |" for metric, value in found.items()]
-            parts.append("")
+        parts += [f"![{title_of(path)}]({name}/{path.name})\n" for path in pictures.get(name, ())]
+        rows = [f"| {entry['metric'].replace('_', ' ')} | {number(entry)} |"
+                for entry in results if entry["experiment"] == name]  # fmt: skip
+        parts += ["| | |\n| --- | ---: |", *rows, ""] if rows else []
     return "\n".join(parts)
 
 
@@ -82,7 +80,9 @@ def title_of(path):
     """What is seen in a figure: its own title, else its name."""
     with Image.open(path) as picture:
         title = picture.info.get("Title", "")
-    return " ".join(title.split()).replace("[", "(").replace("]", ")") or path.stem
+    return " ".join(title.split()).replace("[", "(").replace("]", ")") or path.stem.replace(
+        "_", " "
+    )
 
 
 def update(readme, output):
