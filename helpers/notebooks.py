@@ -1,13 +1,10 @@
 """What notebooks share at their start, and what they define: for a student's own script, too."""
 
-import dataclasses
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import nbformat
 import numpy as np
-import pandas as pd
-import torch
 from torch import nn
 
 from get_dataset import fetch_dataset
@@ -20,48 +17,31 @@ from helpers.results.weights import read_weights
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@dataclasses.dataclass
-class Faces:
-    """Photos of people, split by person: to train on, to choose by (val), to report (test)."""
-
-    train: torch.Tensor  # each (N, 3, 64, 64) uint8
-    val: torch.Tensor
-    test: torch.Tensor
-    test_unit: torch.Tensor  # the same as float32 in [0, 1]
-    train_people: np.ndarray  # the person on each photo
-    val_people: np.ndarray
-    test_people: np.ndarray
-    train_labels: pd.DataFrame  # True where an attribute is surely there; no columns without table
-    val_labels: pd.DataFrame
-    test_labels: pd.DataFrame
-    attrs: pd.DataFrame  # the whole table of scores, or of the photos alone
-    data: dict  # what tells these data from others, for JSON
-    synthetic: bool  # whether the faces are generated stand-ins
-
-    @property
-    def shown(self):
-        """Sixteen test faces, the same in all figures."""
-        return np.arange(len(self.test))[:: max(1, len(self.test) // 16)][:16]
-
-
 def load_faces(source="auto", *, seed=42, train_images=None):
-    """The faces as `get_dataset` finds them, split by person; `train_images` of them, None: all."""
+    """The faces that `get_dataset` finds, split by person; `train_images` of them, None: all.
+
+    Returns a namespace: `train`, `val` and `test`, tensors (N, 3, 64, 64) of bytes, to train on, to
+    choose by and to report; `test_unit`, the last as floats in [0, 1]; for each of the three its
+    `_people`, names (N,), and its `_labels`, a DataFrame that is True where an attribute is surely
+    there; `attrs`, all scores; `data`, a dict for JSON that tells these faces from others; whether
+    they are `synthetic`; and `shown`, the sixteen test faces of all figures.
+    """
     photos, attrs = fetch_dataset(source=source)
-    labels = sure_labels(attrs)
-    people = attrs.index.get_level_values("person").to_numpy()
+    labels, people = sure_labels(attrs), attrs.index.get_level_values("person").to_numpy()
     train, val, test = split_by_person(attrs, seed=seed)
-    parts = {"train": train[:train_images], "val": val, "test": test}
-    found = {}
-    for part, rows in parts.items():
-        found |= {part: to_tensor(photos[rows]), f"{part}_people": people[rows]}
-        found[f"{part}_labels"] = labels.iloc[rows]
-    data = attrs.attrs["data"] | {"seed": seed}
+    faces = SimpleNamespace(attrs=attrs, synthetic=attrs.attrs["source"] == "synthetic")
+    faces.data = attrs.attrs["data"] | {"seed": seed}
     if train_images is not None:
-        data["train_images"] = train_images
-    counts = [f"{len(found[part]):,}" for part in parts]
-    print("{} photos to train on, {} to choose by, {} to report on".format(*counts))
-    return Faces(**found, test_unit=to_unit(found["test"]), attrs=attrs, data=data,
-                 synthetic=attrs.attrs["source"] == "synthetic")  # fmt: skip
+        faces.data["train_images"] = train_images
+    for part, rows in (("train", train[:train_images]), ("val", val), ("test", test)):
+        setattr(faces, part, to_tensor(photos[rows]))
+        setattr(faces, f"{part}_people", people[rows])
+        setattr(faces, f"{part}_labels", labels.iloc[rows])
+    faces.test_unit = to_unit(faces.test)
+    faces.shown = np.arange(len(test))[:: max(1, len(test) // 16)][:16]
+    print(f"{len(faces.train):,} photos to train on, {len(val):,} to choose by, "
+          f"{len(test):,} to report on")  # fmt: skip
+    return faces
 
 
 def definitions(notebook):
@@ -82,28 +62,20 @@ def definitions(notebook):
             exec(compile(cell.source, place, "exec"), module.__dict__)
         except Exception as error:
             raise ImportError(
-                f'{place} fails: {type(error).__name__}: {error}. It is tagged "definitions", so '
-                "it must run alone, after the cells of that tag above it, as plain Python: without "
-                "magics (% and !) and without names from other cells"
+                f"{place} fails: {type(error).__name__}: {error}. A cell tagged definitions must "
+                "run after those above it alone, without magics (% and !) and other cells' names"
             ) from error
     return module
 
 
 def load_experiment(name, output_dir=ROOT / "output"):
-    """A trained model: its class from the notebook, its weights from output/<name>/.
+    """A trained model: its class from its notebook, its weights from output/<name>/.
 
-    Parameters
-    ----------
-    name : str, an experiment that has weights, such as "conv_vae"
-    output_dir : path; output/standin holds the models that were trained on stand-in data
+    `name` is an experiment, such as "conv_vae"; `output_dir` may be output/standin, for the models
+    that were trained on stand-ins. The model is on the CPU, in eval mode, and has the weights that
+    its notebook used last. Keep its `state_dict()`, if you want to keep it: its class lives in a
+    notebook, and is not pickled.
 
-    Returns
-    -------
-    nn.Module on the CPU, in eval mode, with the weights that its notebook used last. To keep it in
-    a file of your own, save its `state_dict()`: its class lives in a notebook and is not pickled.
-
-    Examples
-    --------
     >>> vae = load_experiment("conv_vae")
     >>> vae.decode(torch.randn(16, vae.latent_dim)).shape
     torch.Size([16, 3, 64, 64])

@@ -34,7 +34,7 @@ class Panel(widgets.VBox):
         super().__init__([*controls.values(), self.message, self.picture])
         self._show()
 
-    def refresh(self, change=None):
+    def refresh(self, _change=None):
         """Draw the picture anew from what the controls say."""
         try:
             self._show()

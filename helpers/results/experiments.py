@@ -28,12 +28,12 @@ class Experiments:
     """The results of a notebook: one folder of `output_dir` an experiment, such as conv_vae/.
 
     Weights lie in files whose names tell their settings apart, so that none replaces another. What
-    comes of stand-in data goes to output/standin/, of photos that are aligned in another way to
-    output/standin/lfw_funneled/ or the like, of an interrupted training to output/unfinished/.
+    comes of stand-ins or other data goes to output/standin/, of an interrupted training to
+    output/unfinished/. Recorded numbers are in `metrics`.
 
     `data`, a dict for JSON, says which data all of it is about; `notebook` is the name of the one
     that defines the models. With `retrain` everything is trained and computed although it is there;
-    `most_epochs` is the most that a training takes, or None. Recorded numbers are in `metrics`.
+    `most_epochs` is the most that a training takes, or None.
     """
 
     def __init__(self, output_dir, data, *, notebook, retrain=False, most_epochs=None):
@@ -62,10 +62,8 @@ class Experiments:
         if self.most_epochs:
             settings["epochs"] = min(settings["epochs"], self.most_epochs)
         key = self._key_of(model, start, settings) | {
-            "loss": named(loss_fn),
-            "images": len(train[0]),
-            "size": list(train[0].shape[1:]),
-        }
+            "loss": named(loss_fn), "images": len(train[0]), "size": train[0].shape[1:],
+        }  # fmt: skip
         checkpoint = self.folder(name) / f"checkpoint-{digest(key)}.pt"
         settings = {"title": name, "checkpoint": checkpoint} | settings
         run = functools.partial(fit, model, train, val, loss_fn, **settings)
@@ -80,7 +78,7 @@ class Experiments:
         self.unfinished.discard(name)
         key = self._key_of(model, start, settings) | {"function": named(function)}
         run = functools.partial(function, model, **settings)
-        return self._load_or_train(name, model, key, stopping_whole(run))
+        return self._load_or_train(name, model, key, lambda: stopping_whole(run))
 
     def load_or_compute(self, name, function, *, key, start=(), figures=()):
         """What `function()` returns, a dict for JSON: kept in a file, or computed now.
@@ -100,7 +98,7 @@ class Experiments:
             return kept["found"]
         print(f"{name}: computing {function.__name__}.")
         wait_for_all()  # nobody still looks for what was kept
-        found = rounded(stopping_whole(function)())
+        found = rounded(stopping_whole(function))
         if is_main_process() and not (kept and agree(kept["found"], found)):
             write_json(path, {"key": key, "found": found})
         return found
@@ -211,33 +209,24 @@ class Experiments:
         return "no weights for these settings yet" + min(nearest, default=(0, ""))[1]
 
 
-def stopping_whole(function):
-    """The function, but so that an interrupt ends it with a KeyboardInterrupt.
-
-    `fit` alone would end early and return what it has; within a sweep the next training would begin
-    then, and what is half trained would be kept.
-    """
-
-    @functools.wraps(function, assigned=())
-    def stopped():
-        before = signal.signal(signal.SIGINT, _interrupt)
-        try:
-            return function()
-        except _Interrupted:
-            print("\nInterrupted: nothing of this is kept.")
-            raise KeyboardInterrupt from None
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    return stopped
-
-
 class _Interrupted(BaseException):
-    """What `fit` does not catch."""
+    """What `fit` does not catch: it would end early, and the next training of a sweep begin."""
 
 
-def _interrupt(number, frame):
-    raise _Interrupted
+def stopping_whole(function):
+    """Call the function; an interrupt ends it with a KeyboardInterrupt."""
+
+    def interrupt(*_):
+        raise _Interrupted
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        return function()
+    except _Interrupted:
+        print("\nInterrupted: nothing of this is kept.")
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def named(function):
@@ -297,21 +286,20 @@ def number(result, times=1):
     if "value" not in result:
         return ", ".join(f"{name} {number(value, times)}" for name, value in result.items())
     numbers = [result.get(name) for name in ("value", "low", "high")]
-    texts = [f"{times * n:.4g}" if isinstance(n, float) else str(n) for n in numbers]
+    texts = [f"{times * n:.4g}" if isinstance(n, float) else f"{n}" for n in numbers]
     return texts[0] if numbers[1] is None else "{} ({} to {})".format(*texts)
 
 
 def in_words(row):
     """A row of `summary` for the README's table."""
     times, baseline, difference = (row.get(name) for name in ("times", "baseline", "difference"))
-    times = times or 1
-    beside = "" if baseline is None else f"{row['baseline_name']}: {number(baseline, times)}"
-    return {
-        "what": row["what"],
-        "ours": number(row["ours"], times),
-        "strongest baseline": beside,
-        "paired difference": "" if difference is None else number(difference, times),
-    }
+    ours, beside, apart = (
+        "" if result is None else number(result, times or 1)
+        for result in (row["ours"], baseline, difference)
+    )
+    beside = beside and f"{row['baseline_name']}: {beside}"
+    columns = ("what", "ours", "strongest baseline", "paired difference")
+    return dict(zip(columns, (row["what"], ours, beside, apart), strict=True))
 
 
 def in_time(history):

@@ -36,7 +36,7 @@ def silence_others():
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     if shell := get_ipython():
 
-        def to_stderr(shell, kind, error, trace, tb_offset=None):
+        def to_stderr(shell, kind, error, trace, tb_offset=None):  # noqa: ARG001
             traceback.print_exception(kind, error, trace)
             sys.stderr.flush()
             os._exit(1)  # at once: nobody is to wait for this process

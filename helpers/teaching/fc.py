@@ -324,7 +324,7 @@ class FixedVAE(nn.Module):
         self.mu, self.logvar = (nn.Parameter(draw(4, 6)) for _ in range(2))
         self.image, self.eps = nn.Parameter(draw(4, 3, 5, 5).sigmoid()), draw(4, 6)
 
-    def encode(self, x):
+    def encode(self, _x):
         return Normal(self.mu, (0.5 * self.logvar).exp())
 
     def decode(self, z):

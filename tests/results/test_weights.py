@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from helpers.analysis.pca import PCALayer
-from helpers.results.weights import read_weights, save_weights
+from helpers.results.weights import fingerprint, read_weights, save_weights
 
 HISTORY = pd.DataFrame({"epoch": [1], "seconds": [0.25]})
 KEY = {"class": "Model", "model": {"latent_dim": 3}}
@@ -121,3 +121,12 @@ def test_a_file_that_is_no_weights_of_ours_is_refused(save, read, tmp_path, kind
         read(path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
     assert not trap.exists()
+
+
+def test_fingerprints_tell_weights_apart_but_not_the_last_bits_of_a_pca():
+    model, pca = Model(), PCALayer(4, size=2)
+    before = fingerprint(model), fingerprint(pca)
+    model.linear.weight.data[0, 0] += 1e-6
+    pca.basis += 1e-6
+    assert fingerprint(model) != before[0] and fingerprint(pca) == before[1]
+    assert fingerprint(PCALayer(3, size=2)) != before[1]
