@@ -7,6 +7,7 @@ import inspect
 import json
 import math
 import signal
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -91,16 +92,18 @@ class Experiments:
         key = as_json({"data": self.data, "start": [fingerprint(m) for m in start], **key})
         path = self.folder(name) / f"{function.__name__}-{digest(key)}.json"
         pictures = [path.with_name(f"{figure}.png") for figure in figures]
-        kept = read_json(path, "found")
-        if not self.retrain and kept and all(picture.exists() for picture in pictures):
+        kept, marks = read_json(path, "found"), checksums(pictures)
+        if not self.retrain and kept and kept.get("figures", marks) == marks and all(marks):
             for picture in pictures:
                 plots.show_saved(picture)
             return kept["found"]
         print(f"{name}: computing {function.__name__}.")
         wait_for_all()  # nobody still looks for what was kept
         found = rounded(stopping_whole(function))
-        if is_main_process() and not (kept and agree(kept["found"], found)):
-            write_json(path, {"key": key, "found": found})
+        if is_main_process():
+            new = {"key": key, "figures": checksums(pictures), "found": found}
+            if not agree(kept, new):
+                write_json(path, new)
         return found
 
     def record(self, name, /, **metrics):
@@ -112,9 +115,8 @@ class Experiments:
         mine |= rounded(metrics)
         path = self.folder(name) / "metrics.json"
         kept = read_json(path) or {}
-        if is_main_process() and not all(
-            key in kept and agree(kept[key], mine[key]) for key in mine
-        ):
+        same = all(metric in kept and agree(kept[metric], mine[metric]) for metric in mine)
+        if is_main_process() and not same:
             write_json(path, mine)
 
     def report(self, name, /, **metrics):
@@ -142,10 +144,9 @@ class Experiments:
     def _key_of(self, model, start, settings):
         kind = type(model)
         names = inspect.signature(kind).parameters
-        for name in names:
-            if not hasattr(model, name):
-                raise TypeError(f"{kind.__name__} must keep its argument {name} as self.{name} in "
-                                "__init__: its weights are found by it")  # fmt: skip
+        if missing := [name for name in names if not hasattr(model, name)]:
+            raise TypeError(f"{kind.__name__} must keep its argument {missing[0]} as self."
+                            f"{missing[0]} in __init__: its weights are found by it")  # fmt: skip
         return {
             "class": kind.__name__,
             "notebook": self.notebook if kind.__module__ == "__main__" else kind.__module__,
@@ -159,30 +160,25 @@ class Experiments:
         key = as_json(key)
         path = self.folder(name) / f"model-{digest(key)}.safetensors"
         why = "as RETRAIN asks" if self.retrain else self._why_not(path, model, key)
-        if not why:
-            history = self._load(path, model)
-            print(f"{name}: weights loaded, trained in {in_time(history)}.")
-            self.record(name, weights=path.name)
-            return history
-        print(f"{name}: training, {why}.")
-        history = train()
-        model.eval()
-        print(f"{name}: trained in {in_time(history)}.")
-        if history.attrs.setdefault("interrupted", False):
-            self.unfinished.add(name)
-            return history
-        wait_for_all()  # nobody still looks for weights
-        if is_main_process():
-            save_weights(path, model, key, history, self.root / "shared")
-        wait_for_all()
-        self._load(path, model)  # rounded, as every later run sees them
-        self.record(name, weights=path.name)
-        return history
-
-    def _load(self, path, model):
+        if why:
+            print(f"{name}: training, {why}.")
+            history = train()
+            model.eval()
+            print(f"{name}: trained in {in_time(history)}.")
+            if history.attrs.get("interrupted"):
+                self.unfinished.add(name)
+                return history
+            wait_for_all()  # nobody still looks for weights
+            if is_main_process():
+                save_weights(path, model, key, history, self.root / "shared")
+            wait_for_all()
+        # New ones, too: rounded, as every later run sees them
         tensors, _, history = read_weights(path, self.root / "shared")
         model.load_state_dict(tensors)
         model.to(this_process().device, memory_format=torch.channels_last).eval()
+        if not why:
+            print(f"{name}: weights loaded, trained in {in_time(history)}.")
+        self.record(name, weights=path.name)
         return history
 
     def _why_not(self, path, model, key):
@@ -190,7 +186,7 @@ class Experiments:
         try:
             tensors, _, _ = read_weights(path, self.root / "shared")
         except FileNotFoundError:
-            return self._nearest(path.parent, flat(key))
+            return f"no weights for these settings yet{self._nearest(path.parent, flat(key))}"
         except ValueError as error:
             return str(error)
         found, wanted = ({n: t.shape for n, t in s.items()} for s in (tensors, model.state_dict()))
@@ -198,7 +194,7 @@ class Experiments:
         return f"{path} is of another {type(model).__name__}: {names[:3]}" if names else ""
 
     def _nearest(self, folder, wanted):
-        """What the weights with the most similar settings differ in."""
+        """What the weights with the most similar settings differ in, if there are any."""
         nearest = []
         for path in folder.glob("model-*.safetensors"):
             with contextlib.suppress(ValueError, FileNotFoundError):
@@ -206,7 +202,7 @@ class Experiments:
                 names = [n for n in found | wanted if found.get(n) != wanted.get(n)]
                 words = [f"{n}: {found.get(n)} there, {wanted.get(n)} here" for n in names[:4]]
                 nearest.append((len(names), f"; {path.name} differs in {', '.join(words)}"))
-        return "no weights for these settings yet" + min(nearest, default=(0, ""))[1]
+        return min(nearest, default=(0, ""))[1]
 
 
 class _Interrupted(BaseException):
@@ -255,6 +251,11 @@ def digest(key):
     """Eight hex digits that tell this key from others."""
     text = json.dumps(as_json(key), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def checksums(paths):
+    """Of figures: those of other settings have the same names. 0 where there is none."""
+    return [zlib.crc32(path.read_bytes()) if path.exists() else 0 for path in paths]
 
 
 def rounded(found):

@@ -221,7 +221,9 @@ class Sweep:
 
     def __call__(self):
         self.calls += 1
-        self.experiments.show("sweeps", plt.figure(figsize=(1, 1)), "sweep")
+        fig = plt.figure(figsize=(2, 2))
+        fig.text(0.1, 0.4, str(self.value), fontsize=30)
+        self.experiments.show("sweeps", fig, "sweep")
         return {2: {"value": np.float32(self.value)}}
 
     def run(self, sizes=(2, 8), start=(), **options):
@@ -236,9 +238,12 @@ def test_it_is_computed_once_for_each_key_and_start(new, tmp_path):
     sweep = Sweep(new)
     assert [sweep.run(), sweep.run([2, 8]), sweep.calls] == [1.5, 1.5, 1]
     sweep.value = 3.0
-    assert [sweep.run([2]), sweep.run(start=(start(),)), sweep.run(), sweep.calls] == [3, 3, 1.5, 3]
-    assert [sweep.run(retrain=True), sweep.run(), sweep.calls] == [3, 3, 4]
-    for calls, content in enumerate(("", "{", "[]", '{"key": 1}', "\0", None), 5):
+    assert [sweep.run([2]), sweep.run(start=(start(),)), sweep.calls] == [3, 3, 3]
+    sweep.value = 1.5  # its numbers are kept, but its figure has become another one's
+    assert [sweep.run(), sweep.run(), sweep.calls] == [1.5, 1.5, 4]
+    sweep.value = 3.0
+    assert [sweep.run(retrain=True), sweep.run(), sweep.calls] == [3, 3, 5]
+    for calls, content in enumerate(("", "{", "[]", '{"key": 1}', "\0", None), 6):
         for file in tmp_path.rglob("sweep.png" if content is None else "sweep-*.json"):
             file.unlink() if content is None else file.write_text(content)
         assert [sweep.run(), sweep.calls] == [3, calls]
