@@ -1,9 +1,12 @@
 """Thirty people with three photos each, as somebody puts their own faces in LFW's place."""
 
+import shutil
+
 import pytest
 from notebooks.runs import complaints, run, text_of
 from PIL import Image
 
+from helpers.data.cache import CACHE_DIRS, MANIFEST
 from helpers.synthetic.faces import render_faces, sample_faces
 
 
@@ -21,6 +24,10 @@ def own_faces(environment, monkeypatch):
         photo.save(path, quality=95)
     for name in ("HTTPS_PROXY", "https_proxy"):  # no network, and no attribute table from it
         monkeypatch.setenv(name, "http://127.0.0.1:9")
+    yield
+    for manifest in CACHE_DIRS[0].glob(f"lfw-deepfunneled-*/{MANIFEST}"):
+        if str(environment) in manifest.read_text(encoding="utf-8"):
+            shutil.rmtree(manifest.parent)
 
 
 @pytest.mark.slow
