@@ -17,8 +17,11 @@ def save(path, run, rows, parts):
 
 
 def load(path, run, parts, accelerator):
-    """Take over the state in a file, where there is one of this run; its rows, or none."""
-    state = [read(path, run) if accelerator.is_main_process else None]
+    """Take over the state in a file, where there is one of this run; its rows, or none.
+
+    `path` is None where none is kept, and in all processes but the first.
+    """
+    state = [read(path, run) if path else None]
     if accelerator.num_processes > 1:
         broadcast_object_list(state)  # the other machines need no copy of the file
     if state[0] is None:

@@ -5,15 +5,17 @@ from accelerate import Accelerator
 from torch import nn
 
 from helpers.data.tensors import as_floats
+from helpers.system.memory import keep_freed_memory
 from helpers.system.processes import on_cpu
 from helpers.training.arguments import checked
 
 
 def accelerator_for(batch_size):
-    """The Accelerator of this process, which takes an equal share of every batch.
+    """The Accelerator of this process, which takes an equal share of every batch; its memory ready.
 
     A GPU that has bfloat16 computes in it. A processor imitates it, a hundred times as slowly.
     """
+    keep_freed_memory()
     cuda = torch.cuda.is_available()
     half = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
     accelerator = Accelerator(cpu=on_cpu(), mixed_precision="bf16" if half else "no")

@@ -15,7 +15,7 @@ from accelerate.utils import gather_object, send_to_device
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from helpers.data.tensors import as_floats
-from helpers.system.memory import keep_freed_memory, return_freed_memory
+from helpers.system.memory import return_freed_memory
 from helpers.system.processes import this_process
 from helpers.training import checkpoint as checkpoints
 from helpers.training import devices
@@ -31,7 +31,6 @@ def fit(model, train, val, loss_fn, *, epochs, batch_size=64, lr=1e-3, weight_de
 
     Parameters
     ----------
-    model : nn.Module
     train, val : tuples of tensors of one length: uint8 images (N, C, H, W), or float32 vectors
         (N, D) such as codes; then any labels
     loss_fn : `loss_fn(model, x, *labels)` -> dict of scalar tensors: "loss" is minimised, all are
@@ -51,7 +50,6 @@ def fit(model, train, val, loss_fn, *, epochs, batch_size=64, lr=1e-3, weight_de
     batch_size = min(batch_size, len(train[0]))
     steps = len(train[0]) // batch_size
     accelerator = devices.accelerator_for(batch_size)
-    keep_freed_memory()
     train, val = send_to_device((train, val), accelerator.device)
     loss_of = devices.prepared_loss(model, loss_fn, accelerator)
     average = moving_average(model, ema_decay)
@@ -63,15 +61,14 @@ def fit(model, train, val, loss_fn, *, epochs, batch_size=64, lr=1e-3, weight_de
            "model": type(model).__name__, "weights": sum(p.numel() for p in learned),
            "loss_before_training": f"{measure([t[:250] for t in val])['loss']:.4g}"}  # fmt: skip
     parts = {"model": model, "average": average, "optimizer": optimizer}
-    path = checkpoint and Path(checkpoint)
-    rows = checkpoints.load(path, run, parts, accelerator) if path else []
+    path = Path(checkpoint) if checkpoint and accelerator.is_main_process else None
+    rows = checkpoints.load(path, run, parts, accelerator)
     with Progress(title, epochs, steps, rows, average.module, accelerator) as progress:
         for epoch in range(len(rows), epochs):
             model.train()
             batches = devices.batches(train, batch_size, seed, epoch, accelerator)
             for step, (x, *labels) in enumerate(batches, start=epoch * steps):
-                rate = lr * warmup_cosine(step / (epochs * steps))
-                optimizer.param_groups[0]["lr"] = rate
+                optimizer.param_groups[0]["lr"] = rate = lr * warmup_cosine(step / (epochs * steps))
                 loss = loss_of(x if augment is None else augment(x), *labels)
                 accelerator.backward(loss)
                 optimizer.step()
@@ -81,11 +78,11 @@ def fit(model, train, val, loss_fn, *, epochs, batch_size=64, lr=1e-3, weight_de
                 progress.note_step(loss)
             devices.average_batchnorm(accelerator, model, average)
             progress.note_epoch(rate, measure(val))
-            if path and accelerator.is_main_process:
+            if path:
                 checkpoints.save(path, run, rows, parts)
     return_freed_memory()
     model.eval().load_state_dict(progress.weights())
-    if path and accelerator.is_main_process and not progress.interrupted:
+    if path and not progress.interrupted:
         path.unlink(missing_ok=True)
     return progress.history()
 
