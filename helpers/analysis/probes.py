@@ -13,7 +13,7 @@ def read_labels(known, choose, asked):
     """Whether the label of each code in `asked` is read rightly: a bool array (N,).
 
     Each argument is a pair of codes and labels, int tensor (N,). Nearest neighbours, and a Gaussian
-    for each class that has more codes than they have numbers, learn from `known`; the one that is
+    for each class that has more codes than dimensions, learn from `known`; the one that is
     better on `choose` reads `asked`.
     """
     codes, labels = known

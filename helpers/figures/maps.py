@@ -6,7 +6,7 @@ from torch.distributions import Normal
 
 from helpers.figures.plots import STYLE, show_image
 
-# Tol's muted colours, told apart by the colour-blind too
+# Tol's muted colours, which the colour-blind can distinguish, too
 DIGIT_COLOURS = ("#332288", "#88ccee", "#44aa99", "#117733", "#999933",
                  "#ddaa33", "#cc6677", "#882255", "#aa4499", "#000000")  # fmt: skip
 EDGE = 0.02  # of the prior lies beyond a map's edge, on each side

@@ -23,7 +23,7 @@ from helpers.system.processes import is_main_process
 
 DPI = 95
 SHOWN_WIDTH = 800  # pixels, in the notebook
-SAME = 3  # of 255: a difference that nobody sees
+SAME = 3  # of 255: a difference that cannot be seen
 SPECKS = 20  # pixels that may differ by more
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKERS = "osD^vPX"
@@ -96,7 +96,7 @@ def image_grid(rows, title, row_labels=None, column_labels=None, notes=None, cel
 
 
 def face_rows(rows, title, against=None, column_labels=None, cell=0.9):
-    """Rows of the same faces, each drawn in another way: a dict of label -> images.
+    """Rows of the same faces by different models: a dict of label -> images.
 
     With the originals, `against`, the PSNR in dB is written under each image of all other rows.
     """

@@ -285,8 +285,8 @@ def vae_loss(answer):
     """Model, x (B, 3, H, W) -> a dict of scalars: loss, recon (for a noise of 0.1) and kl."""
     model, x = FixedVAE(), draw(4, 3, 5, 5).sigmoid()
     loss, recon, kl = entries(returned(answer, model, x), "loss", "recon", "kl")
-    drawn, q = model(x)
-    square, prior = (x - drawn).square().flatten(1), Normal(0.0, 1.0)
+    recon_x, q = model(x)
+    square, prior = (x - recon_x).square().flatten(1), Normal(0.0, 1.0)
     each, reverse = kl_divergence(q, prior), kl_divergence(prior, q)
     right, right_kl = 50 * square.sum(1).mean(), each.sum(1).mean()
     of_mean = (x - model.decode(q.mean)).square().flatten(1).sum(1).mean()

@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import partial
 from types import SimpleNamespace
 
 import nbformat
@@ -600,7 +601,9 @@ def course(request, given):
         "squared_error": lambda count, _: np.array([errors[count]]),
         "VAE": lambda latent_dim: None,
         # cvae
-        "runs": given["cvae.find_the_bug"][0],
+        "partial": partial, "PlainCVAE": PlainCVAE, "standin": True, "SEED": 0,
+        "broken_runs": lambda *_, **__: given["cvae.find_the_bug"][0], "show_runs": id,
+        "experiments": SimpleNamespace(show=lambda *_: None),
     }  # fmt: skip
     if request.param == "cvae_mnist":
         names |= {"test": x, "to_unit": lambda x: x, "test_labels": torch.tensor([label]),
@@ -627,7 +630,7 @@ def test_every_solution_is_right(course, capsys):
 
 def test_every_stub_runs_and_is_not_filled_in(course, capsys):
     said, _ = run(course, capsys)
-    assert len(said) >= 7
+    assert len(said) >= 4
     assert not [line for line in said if not line.endswith(": not filled in yet")]
 
 
@@ -637,8 +640,11 @@ def test_every_exercise_has_a_number_a_hint_and_a_folded_solution(course):
     parts = re.split(r"^(?=#{2,3} )", text, flags=re.MULTILINE)
     tasks = [part for part in parts if part.startswith("### Exercise ")]
     solutions = cells(course.name, "solution")
-    assert len(tasks) >= 7 and all(cell.metadata["jupyter"]["source_hidden"] for cell in solutions)
-    solved = re.findall(r"^# Exercise (\d+)", "\n".join(c.source for c in solutions), re.MULTILINE)
+    assert len(tasks) >= 4 and all(cell.metadata["jupyter"]["source_hidden"] for cell in solutions)
+    source = "\n".join(cell.source for cell in solutions)
+    solved = re.findall(
+        r"\d+", " ".join(re.findall("(?m)^# Exercises? ([0-9]+(?: and [0-9]+)*)", source))
+    )
     assert [int(number) for number in solved] == list(range(1, len(tasks) + 1))
     for number, task in enumerate(tasks, start=1):
         assert task.startswith(f"### Exercise {number}: ")
