@@ -1,4 +1,4 @@
-# make notebooks | test | test-all | browser-test | publish | retrain | readme | bench
+# make notebooks | test | test-all | publish | retrain | readme | bench
 
 PYTHON ?= python3
 NOTEBOOKS := autoencoders_fc autoencoders_conv cvae_mnist face_generator
@@ -14,7 +14,7 @@ export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport JUPYTER_PATH MPLBACKEND PYTHONHOME PYTHONPATH
 
-.PHONY: notebooks retrain publish test test-all browser-test readme bench
+.PHONY: notebooks retrain publish test test-all readme bench
 .DELETE_ON_ERROR:
 
 notebooks: $(INSTALLED)
@@ -45,13 +45,6 @@ test: $(INSTALLED)
 
 test-all: test
 	$(PYTEST) -m slow
-
-# The panels in a real JupyterLab. A Chromium of the system is taken, or else fetched.
-browser-test: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check playwright
-	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
-	  $(BIN)/playwright install --with-deps chromium
-	$(BIN)/python -m pytest tests/figures/browser.py
 
 $(INSTALLED): requirements.txt
 	@command -v $(PYTHON) > /dev/null || { \

@@ -406,7 +406,7 @@ WRONG = {
         (lambda r, f: hinged(r, f.detach()), "no gradient reaches fake"),
     ],
     "generator.flow_matching": [
-        (lambda v, e, z, t: matched(v, e, z, t, lambda e, z, t: torch.lerp(z, e, t)), "noise, at t = 1"),
+        (lambda v, e, z, t: matched(v, e, z, t, lambda e, z, t: torch.lerp(z, e, t)), "at t = 1"),
         (lambda *g: matched(*g, target=lambda e, z: e - z), "not the reverse"),
         (lambda *g: matched(*g, target=lambda e, z: z), "not the code"),
         (lambda *g: matched(*g, at=lambda e, z, t: z), "Ask for the velocity at z_t"),
