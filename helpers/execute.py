@@ -45,9 +45,9 @@ def execute(path, copy, *, in_place=False, **options):
 
 
 def grade(path, seconds):
-    """A line on a notebook that was handed in: its right answers, or why it does not run.
+    """A line on a notebook that was handed in: what is right when it runs here, and what stops it.
 
-    What counts is printed when it runs here, outside of the cells that are tagged "solution".
+    Cells that are tagged "solution" do not count.
     """
     copy, why = EXECUTED / "handed in" / path.parent.name / path.name, ""
     copy.unlink(missing_ok=True)
@@ -59,10 +59,9 @@ def grade(path, seconds):
         said = str(getattr(error, "evalue", error)).strip().split("\n")[0][:150]
         why = f"; stopped by {getattr(error, 'ename', type(error).__name__)}: {said}"
     cells = nbformat.read(copy, as_version=4).cells if copy.exists() else []
-    tags = [cell.metadata.get("tags", []) for cell in cells]
-    counted = (cell for cell, tag in zip(cells, tags, strict=True) if "solution" not in tag)
+    counted = (cell for cell in cells if "solution" not in cell.metadata.get("tags", []))
     printed = "\n".join(o.get("text", "") for cell in counted for o in cell.get("outputs", []))
-    of = sum("exercise" in tag for tag in tags)
+    of = sum("exercise" in cell.metadata.get("tags", []) for cell in cells)
     return f"{path.name}: {len(set(RIGHT.findall(printed)))} of {of} right{why}"
 
 

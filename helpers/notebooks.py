@@ -45,10 +45,7 @@ def load_faces(source="auto", *, seed=42, train_images=None):
 
 
 def definitions(notebook):
-    """Run the cells of a notebook that are tagged "definitions": a module with all their names.
-
-    Where one of those cells fails, an ImportError says which, and why.
-    """
+    """Run the cells of a notebook that are tagged "definitions": a module with all their names."""
     path = ROOT / f"{notebook}.ipynb"
     if not path.exists():
         names = ", ".join(sorted(p.stem for p in ROOT.glob("*.ipynb")))
@@ -72,9 +69,8 @@ def load_experiment(name, output_dir=ROOT / "output"):
     """A trained model: its class from its notebook, its weights from output/<name>/.
 
     `name` is an experiment, such as "conv_vae"; `output_dir` may be output/standin, for the models
-    that were trained on stand-ins. The model is on the CPU, in eval mode, and has the weights that
-    its notebook used last. Keep its `state_dict()`, if you want to keep it: its class lives in a
-    notebook, and is not pickled.
+    that were trained on stand-ins. The model is on the CPU, in eval mode, with the weights that its
+    notebook used last. To save it, save its `state_dict()`: its class lives in a notebook.
 
     >>> vae = load_experiment("conv_vae")
     >>> vae.decode(torch.randn(16, vae.latent_dim)).shape
@@ -97,8 +93,6 @@ def load_experiment(name, output_dir=ROOT / "output"):
         model.load_state_dict(tensors)
     except (TypeError, ValueError, RuntimeError, MemoryError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise ValueError(
-            f"{path} does not fit {key['notebook']}.ipynb ({reason}); restore both with git, "
-            "or run the notebook to train anew"
-        ) from error
+        raise ValueError(f"{path} does not fit {key['notebook']}.ipynb ({reason}); restore both "
+                         "with git, or run the notebook to train anew") from error  # fmt: skip
     return model.eval()
