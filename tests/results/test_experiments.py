@@ -304,3 +304,16 @@ def test_numbers_that_processors_differ_by_leave_the_file_alone(new, tmp_path, c
             experiments = new()
         experiments.record("conv_vae", **{name: value})
     assert (metrics(tmp_path) == first) == kept
+
+
+def two():
+    return {"a": 2}
+
+
+def test_of_several_processes_only_the_main_one_writes(new, tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.results.experiments.is_main_process", lambda: False)
+    experiments = new()
+    experiments.record("conv_vae", test_mse=1.0)
+    experiments.summary([{"what": "conv_vae", "ours": 1.0}])
+    assert experiments.load_or_compute("conv_vae", two, key={}) == {"a": 2}
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
