@@ -47,7 +47,9 @@ def test_every_figure_of_a_run_shows_something(executed):
     assert len(figures) > 5
     for path in figures:
         with Image.open(path) as image:
-            assert image.format == "PNG" and image.mode == "RGB" and min(image.size) > 100
+            assert image.format == "PNG" and min(image.size) > 100
+            opaque = image.convert("RGBA").getextrema()[3][0] == 255  # or it is lost in a dark theme
+            assert opaque and image.mode in ("RGB", "RGBA"), path.name
             assert len(image.convert("L").getcolors()) > 10, f"{path.name} is empty"
 
 
