@@ -48,7 +48,7 @@ def test_every_figure_of_a_run_shows_something(executed):
     for path in figures:
         with Image.open(path) as image:
             assert image.format == "PNG" and min(image.size) > 100
-            opaque = image.convert("RGBA").getextrema()[3][0] == 255  # or it is lost in a dark theme
+            opaque = image.convert("RGBA").getextrema()[3][0] == 255  # in a dark theme, too
             assert opaque and image.mode in ("RGB", "RGBA"), path.name
             assert len(image.convert("L").getcolors()) > 10, f"{path.name} is empty"
 
