@@ -15,6 +15,7 @@ import numpy as np
 
 from helpers.data import cache, digits, lfw
 from helpers.data.downloads import what_is_wrong
+from helpers.data.photos import SIZE
 
 ROOT = Path(__file__).resolve().parent
 FORMAT = 2  # of what is kept in the cache; to be raised when the same sources give other arrays
@@ -37,66 +38,54 @@ class Digits(NamedTuple):
     data: dict
 
 
-def fetch_dataset(
-    attrs_name="lfw_attributes.txt", images_name="lfw-deepfunneled", raw_images_name="lfw",
-    use_raw=False, dx=80, dy=80, dimx=64, dimy=64, *, source="auto", data_dir=None,
-):  # fmt: skip
+def fetch_dataset(source="auto", data_dir=None):
     """Load faces and their attributes: Labeled Faces in the Wild (Huang et al., 2007).
 
     Looks in `data_dir`, and in /kaggle/input, for a folder or an archive of the deep-funneled
     photos, then the funneled, then the raw ones. What is missing is downloaded: the deep-funneled
     photos (105 MB), which the published weights were trained on, or else the funneled ones (243
-    MB). The arrays are kept in data/cache/: the next call only maps them into memory. Photos of
-    one's own may take their place: pictures of any name in a folder of each person's.
+    MB). Of each the 90x90 pixels in the middle are taken; of photos of another size than LFW's
+    250x250, the middle square. The arrays are kept in data/cache/: the next call only maps them
+    into memory. Photos of one's own may take LFW's place: pictures of any name in a folder of each
+    person's.
 
     Parameters
     ----------
-    attrs_name : str, the attribute table
-    images_name, raw_images_name : str, folder or archive of the aligned photos, and of the raw ones
-    use_raw : bool, take the raw photos only
-    dx, dy : int >= 0, pixels to cut off at the left and right, and at the top and bottom; of photos
-        of another size than LFW's 250x250, unless asked for others, the middle square is taken
-    dimx, dimy : int >= 1, width and height to resize to
     source : "auto" takes LFW if it can be had, else says so and draws stand-ins; "lfw" takes
         nothing else; "synthetic" draws 1,600 photos of 400 people (`helpers.synthetic`)
     data_dir : path; by default the environment's DATA_DIR, or data/ beside this file
 
     Returns
     -------
-    photos : uint8 (N, dimy, dimx, 3), RGB, a memory map that is read only
+    photos : uint8 (N, 64, 64, 3), RGB, a memory map that is read only
     attrs : DataFrame of float32 (N, 73), a row for each photo, in the order of the table, indexed
         by (person, imagenum); (N, 12) of stand-ins, (N, 0) where no table can be had.
         `attrs.attrs["source"]` says how the photos are aligned: "lfw-deepfunneled",
         "lfw_funneled", "lfw" (not at all), or "synthetic"; "data", for JSON, which photos these
         are; "report" what was left out.
 
-    A FileNotFoundError or a ConnectionError says that LFW was asked for and cannot be had, a
-    ValueError that a setting is wrong or the data are damaged.
+    A ConnectionError says that LFW was asked for and cannot be had, a ValueError that `source` is
+    none of these, or that the data are damaged.
     """
-    if not min(dx, dy) >= 0 or not min(dimx, dimy) >= 1:
-        raise ValueError(f"dx, dy >= 0 and dimx, dimy >= 1, got {dx}, {dy}, {dimx}, {dimy}")
     check_source(source, "auto", "lfw", "synthetic")
     if source == "synthetic":
-        return load_synthetic((dimx, dimy))
+        return load_synthetic()
     data_dir = data_folder(data_dir)
-    kinds = ["lfw"] if use_raw else list(lfw.KINDS)
     try:
-        kind, path = lfw.find_photos(data_dir, raw_images_name if use_raw else images_name, kinds)
-    except (ConnectionError, FileNotFoundError) as error:
+        kind, path = lfw.find_photos(data_dir)
+    except ConnectionError as error:
         if source == "lfw":
             raise
         print(f"NOTE: stand-in faces are used, drawn by the computer: {error}")
-        return load_synthetic((dimx, dimy))
+        return load_synthetic()
     try:
-        table = lfw.find_table(data_dir, attrs_name, path)
-    except (ConnectionError, FileNotFoundError) as error:
-        if attrs_name != lfw.TABLE:
-            raise
+        table = lfw.find_table(data_dir, path)
+    except ConnectionError as error:
         print(f"NOTE: what needs attributes (smiles, edits, classifiers) is left out: {error}")
         table = None
-    settings = {"kind": kind, "crop": (dx, dy), "size": (dimx, dimy)}
+    settings = {"kind": kind, "crop": lfw.CROP, "size": SIZE}
     made_from = [FORMAT, settings, lfw.fingerprint(path), lfw.fingerprint(table)]
-    build = partial(lfw.build, path=path, table=table, **settings)
+    build = partial(lfw.build, kind=kind, path=path, table=table)
     photos, attrs = load(cache.prepared(kind, made_from, build))
     for note in notes(attrs):
         print(f"NOTE: {note}")
@@ -186,17 +175,17 @@ def notes(attrs):
         )
 
 
-def load_synthetic(size):
+def load_synthetic():
     from helpers.synthetic import faces as synthetic
 
     def build(folder):
         faces = synthetic.sample_faces()
         about = {"source": "synthetic", "report": {}}
         attrs = synthetic.face_attributes(faces)
-        lfw.save(folder, synthetic.render_faces(faces, *size), attrs, about)
+        lfw.save(folder, synthetic.render_faces(faces, *SIZE), attrs, about)
 
     code = [zlib.crc32(path.read_bytes()) for path in sorted(ROOT.glob("helpers/synthetic/*.py"))]
-    return load(cache.prepared("synthetic", [FORMAT, code, size], build))
+    return load(cache.prepared("synthetic", [FORMAT, code, SIZE], build))
 
 
 def load(folder):

@@ -16,7 +16,7 @@ from helpers.data.attributes import read_attributes
 from helpers.data.downloads import download
 from helpers.data.photos import as_text, is_picture, photo_name, read_photos
 
-SIZE, CROP = (250, 250), (80, 80)  # of LFW's photos, and what is cut off of them
+LFW_SIZE, CROP = (250, 250), (80, 80)  # of LFW's photos, and what is cut off of them
 TABLE = "lfw_attributes.txt"
 TABLE_ROWS = 13_143
 HOW = "Get it with: python get_dataset.py, or set DATA_DIR to a folder that has it."
@@ -51,28 +51,17 @@ SOURCES = (
            "md5:68331da3eb755a505a502b5aacb3c201", 90),
     Source("lfw_funneled", f"{FIGSHARE}/5976015", "lfw-funneled.tgz",
            "sha256:b47c8422c8cded889dc5a13418c4bc2abbda121092b3533a83306f90d900100a", 220),
-    Source("lfw", f"{FIGSHARE}/5976018", "lfw.tgz",
-           "sha256:055f7d9c632d7370e6fb4afc7468d40f970c34a80d4c6f50ffec63f5a8d536c0", 160),
     Source(TABLE, f"{CAVE}/{TABLE}", TABLE, None, 4),
     Source(TABLE, f"{COURSE}/{TABLE}", TABLE, None, 4),
 )  # fmt: skip
 
 
-def find_photos(data_dir, name, kinds):
-    """The kind and the path of the photos, a folder or an archive; they are downloaded if need be.
-
-    `kinds` are those that will do, the best first. `name` is what they are called: one that is not
-    LFW's is of somebody's own photos.
-    """
-    if name not in KINDS:
-        for path in entries((data_dir / name).parent):
-            if re.fullmatch(f"{re.escape(Path(name).name)}({SUFFIX})?", path.name):
-                return kinds[0], path
-        raise FileNotFoundError(f"no {name} in {data_dir} (found {listing(data_dir)}). {HOW}")
+def find_photos(data_dir):
+    """The kind and the path of the photos, a folder or an archive, after a download if need be."""
     found = {}
     for path in [*entries(data_dir, PLACES), *entries(KAGGLE, MOUNTED), data_dir]:
         found.setdefault(kind_of(path), path)
-    for kind in kinds:
+    for kind in KINDS:
         if kind in found:
             return kind, found[kind]
     if others := [path.name for path in entries(data_dir) if is_own(path)]:
@@ -80,9 +69,8 @@ def find_photos(data_dir, name, kinds):
             f"NOTE: {as_text(', '.join(others[:8]))} in {data_dir} is under no name that is looked "
             "for, and is not used: photos of your own belong into lfw-deepfunneled/Some_Name/ there"
         )
-    best = [kind for kind in kinds if kind != "lfw"] or kinds  # raw ones only if asked for
-    looked_for = f" (looked for a folder or an archive named {' or '.join(kinds)})"
-    source = first_that_answers(best, data_dir, f"LFW photos{looked_for}")
+    looked_for = f"LFW photos (looked for a folder or an archive named {' or '.join(KINDS)})"
+    source = first_that_answers(KINDS, data_dir, looked_for)
     return source.what, data_dir / source.file
 
 
@@ -126,15 +114,12 @@ def is_own(path):
     return is_picture(path.name) or path.suffix.lower() in {".zip", ".tgz", ".tar", ".rar", ".7z"}
 
 
-def find_table(data_dir, name, photos):
-    """The path of the attribute table; it is downloaded if need be, for photos of LFW."""
-    pattern = re.escape(Path(name).stem) + COPY + re.escape(Path(name).suffix)
+def find_table(data_dir, photos):
+    """The path of the attribute table, after a download if need be."""
     around = [*entries(data_dir, PLACES), *entries(KAGGLE, MOUNTED), *entries(photos.parent)]
-    for path in [data_dir / name, *around]:
-        if path.is_file() and (path == data_dir / name or re.fullmatch(pattern, path.name)):
+    for path in [data_dir / TABLE, *around]:
+        if path.is_file() and re.fullmatch(rf"lfw_attributes{COPY}\.txt", path.name):
             return path
-    if name != TABLE or not kind_of(photos):
-        raise FileNotFoundError(f"no {name} in {data_dir} (found {listing(data_dir)}). {HOW}")
     return data_dir / first_that_answers([TABLE], data_dir, TABLE).file
 
 
@@ -166,7 +151,7 @@ def fingerprint(path):
     return [str(path), hashlib.sha256(json.dumps(stats).encode()).hexdigest()]
 
 
-def build(folder, kind, path, table, crop, size):
+def build(folder, kind, path, table):
     """Join the photos and the attribute table on person and image number, and keep them.
 
     Without a table (None), or where it has no row for any of them, all photos are taken, and there
@@ -174,7 +159,7 @@ def build(folder, kind, path, table, crop, size):
     """
     attrs = read_attributes(table) if table else None
     report = {"photos": as_text(str(path)), "attributes": table and as_text(str(table))}
-    photos, report["skipped"] = read_photos(path, partial(frame, crop, report), size)
+    photos, report["skipped"] = read_photos(path, partial(frame, report))
     names = [photo_name(*row) for row in attrs.index] if table else []
     report["of_others"] = bool(table) and photos.keys().isdisjoint(names)
     if not table or report["of_others"]:
@@ -188,17 +173,12 @@ def build(folder, kind, path, table, crop, size):
     save(folder, photos, attrs[found], {"source": kind, "report": report})
 
 
-def frame(crop, report, size):
+def frame(report, size):
     """The box to cut out of photos: of another size than LFW's, the square in the middle."""
-    (width, height), (dx, dy) = size, crop
-    if size != SIZE and crop == CROP:
+    (width, height), (dx, dy) = size, CROP
+    if size != LFW_SIZE:
         report["size"] = size
         dx, dy = max(0, width - height) // 2, max(0, height - width) // 2
-    if width <= 2 * dx or height <= 2 * dy:
-        raise ValueError(
-            f"dx={dx}, dy={dy} must leave something of the photos, which are {width}x{height} in "
-            f"{report['photos']}. Use smaller dx and dy."
-        )
     return dx, dy, width - dx, height - dy
 
 

@@ -22,6 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 NOT_READ = {".heic", ".heif", ".jxl", ".dng"}  # telephones' own formats: named, as unreadable
+SIZE = (64, 64)  # of the faces that come out
 MOST_BYTES = 64 << 20  # of a picture in an archive: one that is made to do harm claims more
 BATCH = 64  # pictures in memory at once
 
@@ -52,10 +53,10 @@ def read_picture(source):
         raise ValueError(str(error)) from error
 
 
-def read_photos(path, frame, size):
-    """All photos of a folder or an archive, cut by `frame` and resized to `size`, in parallel.
+def read_photos(path, frame):
+    """All photos of a folder or an archive, cut by `frame` and resized, in parallel.
 
-    Returns uint8 arrays (dimy, dimx, 3) by `photo_name`, of the photos of the size that most of the
+    Returns uint8 arrays (64, 64, 3) by `photo_name`, of the photos of the size that most of the
     first ones have, and why others were not used, by their paths. `frame` says of that size which
     box to cut from them.
     """
@@ -75,7 +76,7 @@ def read_photos(path, frame, size):
                 if isinstance(photo, str):
                     skipped[file] = photo
                 elif photo.size == common:
-                    cuts[file] = np.asarray(photo.crop(box).resize(size))
+                    cuts[file] = np.asarray(photo.crop(box).resize(SIZE))
                 else:
                     skipped[file] = "{}x{} pixels, most are {}x{}".format(*photo.size, *common)
     photos = {}
