@@ -282,7 +282,6 @@ WRONG = {
     "fc.sure_labels": [
         (lambda s: s > 0, "lower third of the positive"),
         (lambda s: two_thirds(s, share=2 / 3), "you kept one"),
-        (lambda s: (s > 0) & ~two_thirds(s), "the unsure positives"),
         (lambda s: np.where(two_thirds(s), 1, -1), "in place of \\+1 and -1"),
     ],
     "fc.plain_encoder": [
@@ -307,10 +306,8 @@ WRONG = {
     ],
     "fc.vae_loss": [
         (elbo(lambda s: 50 * s.mean()), "recon is a sum over the pixels"),
-        (elbo(lambda s: 50 * s.sum()), "recon is a mean over the batch"),
         (elbo(lambda s: 100 * s.sum(1).mean()), "recon: the factor 1/2"),
         (elbo(kl_of=lambda k: k.mean()), "makes the code too cheap"),
-        (elbo(kl_of=lambda k: -k.sum(1).mean()), "never negative"),
         (elbo(loss_of=lambda r, k: r - k), "The loss is recon plus kl"),
         (elbo(loss_of=lambda r, k: (r + k).item()), "no gradient passes"),
         (elbo(loss_of=trained_on), r"leave backward\(\) to the training loop"),
@@ -332,14 +329,12 @@ WRONG = {
     "fc.principal_angles": [
         (lambda a, b: torch.deg2rad(angles(a, b)).cos(), "These are the cosines"),
         (lambda a, b: angles(a, b, unit=lambda r: r), "These are radians"),
-        (lambda a, b: angles(a, b).flip(0), "smallest angle comes first"),
         (lambda a, b: angles(a, b, lambda m: m.T), "Orthonormalise both bases"),
         (lambda a, b: angles(a.T, b.T), "qr takes columns: transpose first"),
     ],
     "fc.attribute_direction": [
         (lambda c, s: c[s <= 0].mean(0) - c[s > 0].mean(0), "The sign is wrong"),
         (lambda c, s: c[s > 0].mean(0) - c.mean(0), "those without it, not of all"),
-        (lambda c, s: c[s > 0].sum(0) - c[s <= 0].sum(0), "these are sums"),
         (lambda c, s: c[s > 0].mean() - c[s <= 0].mean(), "dim 0"),
     ],
     "fc.kl_to_standard_normal": [
@@ -438,13 +433,11 @@ WRONG = {
         (lambda z, y: torch.cat([z, y[:, None].float()], 1), "a name, not a size"),
         (lambda z, y: torch.cat([z, F.one_hot(y).float()], 1), "No 8, no 9"),
         (lambda z, y: torch.cat([F.one_hot(y, 10).float(), z], 1), "First z"),
-        (lambda z, y: F.one_hot(y, 10), "the label alone"),
     ],
     "cvae.reparameterised": [
         (in_place, "overwrites what backward needs"),
         (lambda m, v, e: m * math.nan, "15 of 15 values are NaN"),
         (lambda m, v, e: m + v.exp() * e, "scaled by its root"),
-        (lambda m, v, e: m + (v / 2).exp(), "without the noise"),
         (lambda m, v, e: m + (v / 2).exp() * torch.randn_like(e), "the noise that is given"),
         (lambda m, v, e: (m + (v / 2).exp() * e).detach(), "no gradient passes"),
     ],
@@ -453,7 +446,6 @@ WRONG = {
         (lambda *g: kl_of_two(*g), r"shape \(6, 3\)"),
         (lambda a, b, c, d: kl_of_two(c, d, a, b).sum(1), "not symmetric"),
         (lambda *g: 2 * kl_of_two(*g).sum(1), "factor 1/2"),
-        (lambda *g: kl_of_two(*g).sum(0), "a sum over the batch"),
     ],
     "cvae.tighter": [
         (lambda w: w.mean(0), "the ELBO"),
@@ -471,7 +463,7 @@ WRONG = {
     "cvae.find_the_bug": [
         ({"A": "averaged", "B": "collapsed", "C": "sample"}, "B is another: .*gradient 0"),
         ({"A": "averaged", "B": "sample", "C": "averaged"}, "C is another: .*KL 2e-05"),
-        ({"A": "averaged", "B": "sample"}, 'lacks "C"'),
+        ({"A": "averaged", "B": "sample"}, 'A dict of "A", "B", "C" is wanted'),
     ],
     "cvae.in_the_same_hand": [
         (lambda f, x, a, b: forged(f, x, a, 4), "The wanted label is ignored"),
