@@ -631,7 +631,7 @@ def test_exercises_are_counted_hinted_and_solved_in_folded_cells(course):
     text = "\n".join(node.source for node in nodes if node.cell_type == "markdown")
     heading = r"### .*[Ee]xercises? (\d+)(?:(?: and | to )(\d+))?"
     tasks = [p for p in re.split(r"^(?=#{2,3} )", text, flags=re.MULTILINE) if re.match(heading, p)]
-    assert all("<details><summary>Hint</summary>\n\n" in task for task in tasks)
+    assert all(re.search("<details><summary>Hints?</summary>\n\n", task) for task in tasks)
     announced = [
         number
         for first, last in re.findall(heading, text)
