@@ -79,10 +79,10 @@ def page(output):
 def title_of(path):
     """What is seen in a figure: its own title, else its name."""
     with Image.open(path) as picture:
-        title = picture.info.get("Title", "")
-    return " ".join(title.split()).replace("[", "(").replace("]", ")") or path.stem.replace(
-        "_", " "
-    )
+        title = " ".join(picture.info.get("Title", "").split())
+    name = path.stem.replace("_", " ")
+    words = title if len(title) > 4 else f"{name}: {title}".removesuffix(": ")  # "KL" says little
+    return words.replace("[", "(").replace("]", ")")
 
 
 def update(readme, output):

@@ -31,8 +31,8 @@ FIGURES = """
     conv_vanilla/conv_occlusion_0 conv_vanilla/conv_occlusion_1 conv_vanilla/conv_occlusion_2
     conv_vae/conv_vae_example_0 conv_vae/conv_vae_example_1 conv_vae/sample_conv_vae
     conv_sharp/sharp_examples conv_sharp/to_smile_sharp conv_sharp/attributes_sharp
-    conv_sharp/perception_distortion conv_generator/sample_generator conv_generator/three_priors
-    conv_generator/nearest_generator
+    conv_generator/sample_generator conv_generator/three_priors conv_generator/nearest_generator
+    conv_generator/guidance
     cvae/cvae_all_digits cvae/cvae_fives cvae/cvae_sevens
 """
 CLAIMS = [  # (experiment, metric, which of it), below or above this, or another experiment's
@@ -50,7 +50,7 @@ CLAIMS = [  # (experiment, metric, which of it), below or above this, or another
     ("cvae", "neg_elbo", "value", "<", "cvae_plain"),
     ("cvae", "frechet", "value", "<", "cvae_plain"),
     ("cvae", "class_accuracy", "value", ">", 0.985),
-    ("conv_sharp", "sharpness", "value", ">", 0.95),  # that of photos is 1
+    ("conv_sharp", "sharpness", "value", ">", 0.8),  # that of photos is 1
     ("conv_sharp", "sharpness", "value", "<", 1.05),
     ("conv_sharp", "mse_of_pca", "value", "<", 1.1),
     ("conv_generator", "nearest_ratio", "value", ">", 0.9),  # it is no copying machine
