@@ -32,7 +32,7 @@ def own_faces(environment, monkeypatch):
 
 @pytest.mark.slow
 def test_the_fully_connected_notebook_runs_without_attributes(own_faces, tmp_path):
-    settings = {"SOURCE": "lfw", "TRAIN_IMAGES": None, "LATENT_DIM": 16}
+    settings = {"SOURCE": "lfw", "TRAIN_IMAGES": None, "LATENT_DIM": 16, "COMPONENTS": 60}
     notebook = run("autoencoders_fc", tmp_path, **settings)
     assert not complaints(notebook)
     assert "90 photos of 30 people are few" in text_of(notebook)
