@@ -28,7 +28,6 @@ from helpers.training.loop import fit
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
         "OPENBLAS_CORETYPE": "Haswell"}  # fmt: skip
 MODELS = {  # experiment -> its notebook, its loss, images a step
-    "fc_plain": ("autoencoders_fc", "reconstruction_loss", 64),
     "fc_vanilla": ("autoencoders_fc", "reconstruction_loss", 64),
     "fc_vae": ("autoencoders_fc", "negative_elbo", 64),
     "conv_plain": ("autoencoders_conv", "reconstruction_loss", 64),
